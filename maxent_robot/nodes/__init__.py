@@ -1,0 +1,3 @@
+"""ROS 2 nodes, one module each; every one is its own lifecycle process."""
+
+from __future__ import annotations

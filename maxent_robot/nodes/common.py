@@ -1,0 +1,306 @@
+"""What every node shares: QoS profiles, message conversion, a lifecycle base class and the main function."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+
+import numpy as np
+import rclpy
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Point, PoseStamped, Quaternion
+from geometry_msgs.msg import Pose as PoseMessage
+from numpy.typing import NDArray
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from rclpy.task import Future
+from sensor_msgs.msg import JointState
+
+from maxent_robot.control.pose import Pose
+from maxent_robot.errors import MaxentRobotError
+
+SENSOR = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Sensor streams: the newest sample or none; also receives from reliable publishers."""
+
+RELIABLE = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+"""Commands: delivered, and only the newest kept."""
+
+LATCHED = QoSProfile(
+    depth=1,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""Estimates and states: a late subscriber gets the last one."""
+
+STEADY_CLOCK = Clock(clock_type=ClockType.STEADY_TIME)
+"""For watchdog timers: timers on ROS time stall when that clock steps back."""
+
+
+class MessageError(MaxentRobotError):
+    """A message does not carry what its reader needs."""
+
+
+def steady_now_s() -> float:
+    """Seconds of the steady clock, for ages and watchdogs; it never steps."""
+    return time.monotonic()
+
+
+def stamp_to_s(stamp: Time) -> float:
+    """Seconds of a message stamp."""
+    return stamp.sec + 1e-9 * stamp.nanosec
+
+
+def pose_from_msg(message: PoseMessage) -> Pose:
+    """A geometry_msgs/Pose as `Pose` (float64, quaternion as it stands in the message: x, y, z, w)."""
+    p, q = message.position, message.orientation
+    return Pose(np.array([p.x, p.y, p.z]), np.array([q.x, q.y, q.z, q.w]))
+
+
+def pose_to_msg(pose: Pose) -> PoseMessage:
+    """A single (unbatched) `Pose` as geometry_msgs/Pose."""
+    x, y, z = (float(value) for value in pose.position)
+    qx, qy, qz, qw = (float(value) for value in pose.quaternion)
+    return PoseMessage(position=Point(x=x, y=y, z=z), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
+
+
+def pose_stamped(pose: Pose, frame_id: str, stamp: Time) -> PoseStamped:
+    """A `Pose` with its frame and stamp."""
+    message = PoseStamped(pose=pose_to_msg(pose))
+    message.header.frame_id = frame_id
+    message.header.stamp = stamp
+    return message
+
+
+def joint_positions(message: JointState, names: Sequence[str]) -> NDArray[np.float64]:
+    """Positions [rad] of `names`, in that order, looked up by name.
+
+    Raises:
+        MessageError: a name is not in the message, or the message has fewer positions than names.
+    """
+    return _joint_values(message, message.position, "position", names)
+
+
+def joint_velocities(message: JointState, names: Sequence[str]) -> NDArray[np.float64] | None:
+    """Velocities [rad/s] of `names`, in that order, or None when the message carries no velocities.
+
+    Raises:
+        MessageError: a name is not in the message, or the message has fewer velocities than names.
+    """
+    if not len(message.velocity):
+        return None
+    return _joint_values(message, message.velocity, "velocity", names)
+
+
+def _joint_values(
+    message: JointState, values: Sequence[float], field: str, names: Sequence[str]
+) -> NDArray[np.float64]:
+    index = {name: i for i, name in enumerate(message.name)}
+    missing = [name for name in names if name not in index]
+    if missing:
+        raise MessageError(f"joint {', '.join(missing)} is not in the JointState, which has {', '.join(message.name)}")
+    if len(values) != len(message.name):
+        raise MessageError(f"JointState has {len(message.name)} names but {len(values)} values of {field}")
+    return np.array([values[index[name]] for name in names], dtype=np.float64)
+
+
+def diagnostic_status(level: bytes, name: str, message: str, values: Mapping[str, object]) -> DiagnosticStatus:
+    """A DiagnosticStatus whose values are written as text (floats with six significant digits)."""
+    pairs = [
+        KeyValue(key=key, value=f"{value:.6g}" if isinstance(value, float) else str(value))
+        for key, value in values.items()
+    ]
+    return DiagnosticStatus(level=level, name=name, message=message, values=pairs)
+
+
+def diagnostic_values(status: DiagnosticStatus) -> dict[str, str]:
+    """The values of a DiagnosticStatus by key."""
+    return {pair.key: pair.value for pair in status.values}
+
+
+class ManagedNode(LifecycleNode):
+    """A lifecycle node whose transitions report their errors.
+
+    Subclasses implement `configure`, `activate`, `deactivate` and `cleanup`, which return nothing and raise on
+    failure. A `MaxentRobotError` (a user's mistake) is logged as one line and the transition fails: the node stays in
+    the state it was in. Any other exception is logged with its traceback and sends the node through error processing
+    to `unconfigured`. rclpy itself swallows exceptions of transition callbacks.
+
+    Parameter `autostart` (bool, default false): `run_node` configures and activates the node by itself.
+    """
+
+    def __init__(self, name: str, **kwargs: object) -> None:
+        super().__init__(name, **kwargs)  # type: ignore[arg-type]
+        self.last_error = ""
+        self.is_configured = False
+        self.is_active = False
+        self.declare_parameter(
+            "autostart",
+            False,
+            ParameterDescriptor(description="configure and activate at start-up, without a manager", read_only=True),
+        )
+
+    def configure(self) -> None:
+        """Read parameters, load files, create publishers, subscriptions, services and timers."""
+
+    def activate(self) -> None:
+        """Begin to act."""
+
+    def deactivate(self) -> None:
+        """Stop acting; what `configure` made stays."""
+
+    def cleanup(self) -> None:
+        """Destroy what `configure` made; also called after a `configure` that failed half-way."""
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = self._attempt("configure", self.configure)
+        if result is TransitionCallbackReturn.SUCCESS:
+            self.is_configured = True
+            return super().on_configure(state)
+        self._attempt("cleanup after a failed configure", self.cleanup, keep_error=True)
+        return result
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        entities = super().on_activate(state)
+        if entities is not TransitionCallbackReturn.SUCCESS:
+            return entities
+        result = self._attempt("activate", self.activate)
+        if result is TransitionCallbackReturn.SUCCESS:
+            self.is_active = True
+        else:
+            super().on_deactivate(state)
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = self._attempt("deactivate", self.deactivate)
+        if result is not TransitionCallbackReturn.SUCCESS:
+            return result
+        self.is_active = False
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        result = self._attempt("cleanup", self.cleanup)
+        if result is not TransitionCallbackReturn.SUCCESS:
+            return result
+        self.is_configured = False
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._stop()
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._stop()
+        return super().on_error(state)
+
+    def _stop(self) -> None:
+        was_active, self.is_active = self.is_active, False
+        was_configured, self.is_configured = self.is_configured, False
+        if was_active:
+            self._attempt("deactivate", self.deactivate, keep_error=True)
+        if was_configured:
+            self._attempt("cleanup", self.cleanup, keep_error=True)
+
+    def _attempt(self, action: str, step: Callable[[], None], keep_error: bool = False) -> TransitionCallbackReturn:
+        try:
+            step()
+        except MaxentRobotError as error:
+            result, text = TransitionCallbackReturn.FAILURE, f"cannot {action}: {error}"
+        except Exception as error:  # reported and turned into a result; rclpy would drop it in silence
+            result, text = TransitionCallbackReturn.ERROR, f"cannot {action}: {type(error).__name__}: {error}"
+            self.get_logger().error(traceback.format_exc())
+        else:
+            return TransitionCallbackReturn.SUCCESS
+        self.get_logger().error(text)
+        if not keep_error:
+            self.last_error = text
+        return result
+
+
+def run_node(factory: Callable[[], ManagedNode], args: Sequence[str] | None = None) -> int:
+    """Main function of a node process: build it, spin it, end it cleanly.
+
+    SIGINT and SIGTERM end the spinning while the node can still publish; it then goes through the lifecycle shutdown
+    transition (`deactivate` and `cleanup` of the node) before its context is closed.
+
+    Returns:
+        The exit status: 0 after a signal or an external shutdown, 1 when the node could not start or failed.
+    """
+    rclpy.init(args=list(args) if args is not None else None, signal_handler_options=SignalHandlerOptions.NO)
+    stop: Future[None] = Future()
+    release_signals = _complete_on_signal(stop)
+    node: ManagedNode | None = None
+    try:
+        node = factory()
+        if node.get_parameter("autostart").value and not _autostart(node):
+            return 1
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin_until_future_complete(stop)
+        return 0
+    except (KeyboardInterrupt, ExternalShutdownException):
+        return 0
+    except MaxentRobotError as error:
+        print(f"{node.get_name() if node else 'node'}: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        print(f"{node.get_name() if node else 'node'}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if node is not None:
+            if rclpy.ok():
+                node.trigger_shutdown()
+            node.destroy_node()
+        rclpy.try_shutdown()
+        release_signals()
+
+
+def _autostart(node: ManagedNode) -> bool:
+    return all(step() is TransitionCallbackReturn.SUCCESS for step in (node.trigger_configure, node.trigger_activate))
+
+
+def _complete_on_signal(future: Future[None]) -> Callable[[], None]:
+    """Complete `future` on SIGINT or SIGTERM, from a thread of its own; returns what undoes it.
+
+    A Python signal handler runs only when the main thread is back in Python, and an executor may wait in C for ever;
+    the wake-up descriptor is written by the C handler at once.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        """Replaces the default action; the byte on the wake-up descriptor does the rest."""
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous_fd = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+
+    def wait() -> None:
+        while byte := reader.recv(1):
+            if byte[0] in previous and not future.done():
+                future.set_result(None)
+
+    thread = threading.Thread(target=wait, name="signals", daemon=True)
+    thread.start()
+
+    def release() -> None:
+        signal.set_wakeup_fd(previous_fd)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        writer.close()
+        thread.join()
+        reader.close()
+
+    return release

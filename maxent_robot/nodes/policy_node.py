@@ -1,0 +1,245 @@
+"""The node `policy`: measurements in, candidate twists out, at the skill's period.
+
+It never talks to the arm: the supervisor takes the twist or leaves it. It publishes only when active and when every
+input is there and fresh; otherwise it says which one is not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.timer import Timer
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float32MultiArray, MultiArrayDimension
+
+from maxent_robot.control.robot import RobotConfig, load_robot
+from maxent_robot.errors import MaxentRobotError
+from maxent_robot.inference import (
+    SAMPLER_MODES,
+    EntropyAwareSampler,
+    PolicyStep,
+    SkillRunner,
+    check_allowed_force,
+    check_contract,
+)
+from maxent_robot.inference.sampler import MAXIMUM_TEMPERATURE
+from maxent_robot.nodes.common import (
+    LATCHED,
+    RELIABLE,
+    SENSOR,
+    STEADY_CLOCK,
+    ManagedNode,
+    diagnostic_status,
+    diagnostic_values,
+    run_node,
+    steady_now_s,
+)
+from maxent_robot.nodes.policy_inputs import SOCKET_TOPIC, TARGET_TOPIC, PolicyInputs
+from maxent_robot.nodes.polled_subscription import PolledSubscription
+from maxent_robot.paths import find_skill
+from maxent_robot.skill.bundle import load_bundle
+
+_STREAM = QoSProfile(depth=64, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Every wrench of a policy period: the filter needs them in a row."""
+
+REPORT_PERIOD_S = 10.0
+"""Least time between two reports about the same topic."""
+
+REPORT_CHANGE_S = 0.5
+"""Least time between two reports of any kind."""
+
+RUNNING_STATES = ("RAMPING", "RUNNING", "DEGRADED")
+"""Supervisor states in which the skill's twists reach the arm."""
+
+
+class PolicyNode(ManagedNode):
+    """See the module; parameters are read on every `configure`, so a skill can be changed without a new process.
+
+    The wrench is tared after activation, with the arm at rest, and again whenever the supervisor starts the skill with
+    the arm at rest above the estimated mouth.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("policy")
+        describe = ParameterDescriptor
+        self.declare_parameter("robot", "sim", describe(description="name or path of the robot description"))
+        self.declare_parameter("skill", "plug_insertion", describe(description="name or path of the skill bundle"))
+        self.declare_parameter("mode", "mean", describe(description=f"sampler: {', '.join(SAMPLER_MODES)}"))
+        self.declare_parameter(
+            "temperature",
+            1.0,
+            describe(
+                description="mode tempered: factor on the standard deviation",
+                floating_point_range=[FloatingPointRange(from_value=0.0, to_value=MAXIMUM_TEMPERATURE)],
+            ),
+        )
+        self.declare_parameter(
+            "seed",
+            -1,
+            describe(
+                description="of the sampler; -1 draws one, which is logged",
+                integer_range=[IntegerRange(from_value=-1, to_value=2**63 - 1, step=1)],
+            ),
+        )
+        self.declare_parameter(
+            "allowed_force_n",
+            15.0,
+            describe(
+                description="contact force that the skill is told it may use [N]",
+                floating_point_range=[FloatingPointRange(from_value=1.0, to_value=60.0)],
+            ),
+        )
+        self.declare_parameter("connector", "", describe(description="in the gripper; empty: not checked"))
+        self._robot: RobotConfig
+        self._runner: SkillRunner
+        self._inputs: PolicyInputs
+        self._subscriptions_made: list[Any] = []
+        self._polled: list[tuple[PolledSubscription, Callable[[Any, float], None]]] = []
+        self._publishers_made: list[Any] = []
+        self._timer: Timer | None = None
+        self._supervisor_runs = False
+        self._step = 0
+        self._reported, self._reported_s = "", -REPORT_PERIOD_S
+
+    def configure(self) -> None:
+        parameter = {name: self.get_parameter(name).value for name in ("robot", "skill", "mode", "connector")}
+        self._robot = load_robot(parameter["robot"])
+        bundle = load_bundle(find_skill(parameter["skill"]))
+        check_contract(bundle.manifest, self._robot, parameter["connector"])
+        seed = self.get_parameter("seed").value
+        sampler = EntropyAwareSampler(
+            parameter["mode"], self.get_parameter("temperature").value, None if seed < 0 else seed
+        )
+        self._allowed_force_n = float(self.get_parameter("allowed_force_n").value)
+        check_allowed_force(bundle.manifest, self._allowed_force_n)
+        self._runner = SkillRunner(bundle, sampler)
+        self._inputs = inputs = PolicyInputs(self._robot)
+        self._supervisor_runs = False
+        topics = self._robot.topics
+        self._twist_publisher = self.create_lifecycle_publisher(TwistStamped, "candidate_twist", RELIABLE)
+        self._telemetry_publisher = self.create_lifecycle_publisher(DiagnosticStatus, "policy/telemetry", RELIABLE)
+        self._observation_publisher = self.create_lifecycle_publisher(Float32MultiArray, "policy/observation", RELIABLE)
+        self._publishers_made = [self._twist_publisher, self._telemetry_publisher, self._observation_publisher]
+        self._subscriptions_made = [
+            self.create_subscription(PoseStamped, SOCKET_TOPIC, inputs.on_socket, LATCHED),
+            self.create_subscription(DiagnosticStatus, "supervisor/state", self._on_supervisor_state, LATCHED),
+        ]
+        self._polled = [
+            (PolledSubscription(self, JointState, topics.joint_states, SENSOR), inputs.on_joint_state),
+            (PolledSubscription(self, WrenchStamped, topics.wrench, _STREAM), inputs.on_wrench),
+            (PolledSubscription(self, PoseStamped, TARGET_TOPIC, RELIABLE), inputs.on_target),
+        ]
+        self.get_logger().info(
+            f"skill {bundle.manifest.name} ({bundle.manifest.connector}) on {self._robot.name}, "
+            f"mode {sampler.mode}, temperature {sampler.temperature:g}, seed {sampler.seed}"
+        )
+
+    def activate(self) -> None:
+        self._runner.reset()
+        self._poll()
+        self._inputs.forget_tare()
+        self._step = 0
+        self._reported = ""
+        self._timer = self.create_timer(self._runner.manifest.policy_period_s, self._on_period, clock=STEADY_CLOCK)
+
+    def deactivate(self) -> None:
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+
+    def cleanup(self) -> None:
+        self.deactivate()
+        for subscription in self._subscriptions_made:
+            self.destroy_subscription(subscription)
+        for polled, _ in self._polled:
+            polled.destroy()
+        for publisher in self._publishers_made:
+            self.destroy_lifecycle_publisher(publisher)
+        self._subscriptions_made, self._polled, self._publishers_made = [], [], []
+
+    def _on_supervisor_state(self, message: DiagnosticStatus) -> None:
+        source = diagnostic_values(message).get("source", "policy")
+        runs = message.message in RUNNING_STATES and source == "policy"
+        if runs and not self._supervisor_runs:
+            self._poll()
+            self._runner.reset()
+            self._inputs.tare_above_mouth()
+            self._step = 0
+        self._supervisor_runs = runs
+
+    def _poll(self) -> None:
+        for subscription, take in self._polled:
+            for received in subscription.take():
+                take(received.message, max(0.0, 1e-9 * (time.time_ns() - received.received_ns)))
+
+    def _on_period(self) -> None:
+        started_s = steady_now_s()
+        self._poll()
+        try:
+            now = self._inputs.measure()
+            step = self._runner.step(now.tcp, now.target, now.socket, now.wrench_tcp, self._allowed_force_n)
+        except MaxentRobotError as error:
+            self._report(str(error))
+            return
+        self._reported = ""
+        self._publish(step, now.joint_stamp_s, 1e3 * (steady_now_s() - started_s))
+
+    def _report(self, problem: str) -> None:
+        """Say why there is no action, in the log and as telemetry (WARN): when the cause changes, otherwise rarely."""
+        topic = problem.split(":", 1)[0]
+        now_s = steady_now_s()
+        age_s = now_s - self._reported_s
+        if age_s < (REPORT_PERIOD_S if topic == self._reported else REPORT_CHANGE_S):
+            return
+        self._reported, self._reported_s = topic, now_s
+        self.get_logger().warning(f"no action: {problem}")
+        self._telemetry_publisher.publish(
+            diagnostic_status(DiagnosticStatus.WARN, self.get_name(), problem, {"step": self._step})
+        )
+
+    def _publish(self, step: PolicyStep, joint_stamp_s: float, inference_ms: float) -> None:
+        now = self.get_clock().now()
+        twist = TwistStamped()
+        twist.header.stamp = now.to_msg()
+        twist.header.frame_id = self._robot.base_frame
+        linear, angular = twist.twist.linear, twist.twist.angular
+        linear.x, linear.y, linear.z, angular.x, angular.y, angular.z = (float(value) for value in step.twist)
+        self._twist_publisher.publish(twist)
+        size = step.observation.size
+        observation = Float32MultiArray(data=step.observation)
+        observation.layout.dim = [MultiArrayDimension(label="observation", size=size, stride=size)]
+        self._observation_publisher.publish(observation)
+        sampler = self._runner.sampler
+        self._telemetry_publisher.publish(
+            diagnostic_status(
+                DiagnosticStatus.OK,
+                self.get_name(),
+                self._runner.manifest.name,
+                {
+                    "entropy": float(step.sampled.entropy[0]),
+                    "log_prob": float(step.sampled.log_prob[0]),
+                    "temperature": sampler.temperature,
+                    "mode": sampler.mode,
+                    "seed": sampler.seed,
+                    "step": self._step,
+                    "latency_ms": 1e-6 * now.nanoseconds - 1e3 * joint_stamp_s,
+                    "inference_ms": inference_ms,
+                },
+            )
+        )
+        self._step += 1
+
+
+def main() -> None:
+    """Run the node until SIGINT or SIGTERM."""
+    raise SystemExit(run_node(PolicyNode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,302 @@
+"""The node `sim_arm`: the simulated arm in real time, behind the same topics as the real arm's driver and controller.
+
+1 kHz physics, five steps a 200 Hz cycle, paced by the monotonic clock. When a cycle comes late it catches up by a few
+and drops the rest: it never runs after lost time for longer than that. With `use_sim_time` it publishes `/clock` too.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseStamped, WrenchStamped
+from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
+from rclpy.timer import Timer
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from maxent_robot.control.pose import Pose
+from maxent_robot.control.robot import RobotConfig, load_robot
+from maxent_robot.errors import MaxentRobotError
+from maxent_robot.nodes.common import (
+    LATCHED,
+    RELIABLE,
+    SENSOR,
+    STEADY_CLOCK,
+    ManagedNode,
+    diagnostic_status,
+    pose_from_msg,
+    pose_stamped,
+    pose_to_msg,
+    run_node,
+    steady_now_s,
+)
+
+if TYPE_CHECKING:
+    from sim.arm_driver import ArmDriver, ArmReading
+
+MAX_CATCH_UP = 4
+"""Cycles that one wake-up may run; those beyond are dropped and counted as overruns."""
+
+DIAGNOSTICS_PERIOD_S = 1.0
+WARN_PERIOD_S = 2.0
+
+
+class ArmError(MaxentRobotError):
+    """The simulation can't go on, or a command can't be taken."""
+
+
+class RealTimePacer:
+    """Counts the cycles that are due, without ever spiralling.
+
+    Attributes:
+        scheduled_s: time since the start at which the present cycle was due, dropped ones included.
+        run: cycles run.
+        dropped: cycles that were due and never ran.
+    """
+
+    def __init__(self, period_s: float, now_s: float) -> None:
+        self._period_s = period_s
+        self._start_s = now_s
+        self.run = 0
+        self.dropped = 0
+
+    @property
+    def scheduled_s(self) -> float:
+        return (self.run + self.dropped) * self._period_s
+
+    def due(self, now_s: float) -> int:
+        """How many cycles to run now; more than MAX_CATCH_UP are not made up for."""
+        behind = int((now_s - self._start_s) / self._period_s) - self.run - self.dropped
+        self.dropped += max(0, behind - MAX_CATCH_UP)
+        return max(0, min(behind, MAX_CATCH_UP))
+
+    def realtime_factor(self, now_s: float) -> float:
+        """Simulated over real time since the start."""
+        elapsed = now_s - self._start_s
+        return self.run * self._period_s / elapsed if elapsed > 0.0 else 1.0
+
+
+class SimArmNode(ManagedNode):
+    """See the module. `connector` and `scenario_seed` are read by `configure` and by `sim_arm/new_scenario`."""
+
+    def __init__(self) -> None:
+        super().__init__("sim_arm")
+        describe = ParameterDescriptor
+        self.declare_parameter("robot", "sim", describe(description="name or path of an FR3 description"))
+        self.declare_parameter("connector", "two_pin", describe(description="plug and socket: two_pin or usb_a"))
+        self.declare_parameter(
+            "scenario_seed",
+            1,
+            describe(
+                description="of the scenario's draw",
+                integer_range=[IntegerRange(from_value=0, to_value=2**63 - 1, step=1)],
+            ),
+        )
+        self.declare_parameter("controller", "", describe(description="crisp or jtc; empty: the robot's backend"))
+        self._robot: RobotConfig
+        self._driver: ArmDriver
+        self._pacer: RealTimePacer
+        self._timer: Timer | None = None
+        self._made: list[tuple[Any, Any]] = []
+        self._warned_s: dict[str, float] = {}
+
+    def configure(self) -> None:
+        from sim.arm_driver import ArmDriver
+
+        self._robot = load_robot(self.get_parameter("robot").value)
+        controller = self.get_parameter("controller").value or self._robot.backend
+        self._driver = ArmDriver(self._robot, *self._scenario_parameters(), controller)
+        topics = self._robot.topics
+        self._joint_publisher = self._publisher(JointState, topics.joint_states, SENSOR)
+        self._wrench_publisher = self._publisher(WrenchStamped, topics.wrench, SENSOR)
+        self._insertion_publisher = self._publisher(PoseStamped, "sim_arm/insertion", RELIABLE)
+        self._socket_publisher = self._publisher(PoseStamped, "socket_pose", LATCHED)
+        self._diagnostics_publisher = self._publisher(DiagnosticStatus, "sim_arm/diagnostics", RELIABLE)
+        self._clock_publisher = self._publisher(Clock, "/clock", RELIABLE) if self._uses_sim_time() else None
+        if controller == "crisp":
+            command = self.create_subscription(PoseStamped, topics.target_pose, self._on_target, RELIABLE)
+        else:
+            command = self.create_subscription(JointTrajectory, topics.joint_trajectory, self._on_trajectory, RELIABLE)
+        self._command_topic = command.topic_name
+        self._made.append((self.destroy_subscription, command))
+        service = self.create_service(Trigger, "sim_arm/new_scenario", self._on_new_scenario)
+        self._made.append((self.destroy_service, service))
+        self._joint_message = JointState(name=list(self._robot.joint_names))
+        self._joint_message.header.frame_id = self._robot.base_frame
+        self._wrench_message = WrenchStamped()
+        self._wrench_message.header.frame_id = self._robot.ft_frame
+        self._insertion_message = PoseStamped()
+        self._insertion_message.header.frame_id = "socket"
+        self.get_logger().info(
+            f"{controller} controller, connector {self._driver.connector}, scenario_seed {self._driver.seed}"
+        )
+
+    def activate(self) -> None:
+        self._driver.hold()
+        self._origin_ns = time.time_ns()
+        self._pacer = RealTimePacer(self._driver.period_s, steady_now_s())
+        self._diagnosed_s = steady_now_s()
+        self._publish_socket()
+        self._timer = self.create_timer(self._driver.period_s, self._on_cycle, clock=STEADY_CLOCK)
+
+    def deactivate(self) -> None:
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+
+    def cleanup(self) -> None:
+        self.deactivate()
+        while self._made:
+            destroy, entity = self._made.pop()
+            destroy(entity)
+
+    def _publisher(self, kind: Any, topic: str, qos: Any) -> Any:
+        publisher = self.create_publisher(kind, topic, qos)
+        self._made.append((self.destroy_publisher, publisher))
+        return publisher
+
+    def _scenario_parameters(self) -> tuple[str, int]:
+        return self.get_parameter("connector").value, self.get_parameter("scenario_seed").value
+
+    def _uses_sim_time(self) -> bool:
+        return bool(self.get_parameter("use_sim_time").value)
+
+    # One cycle
+
+    def _on_cycle(self) -> None:
+        for _ in range(self._pacer.due(steady_now_s())):
+            reading = self._driver.cycle()
+            self._pacer.run += 1
+            if not self._driver.finite:
+                raise ArmError(f"the physics diverged at {reading.time_s:.3f} s (scenario_seed {self._driver.seed})")
+            self._publish(reading)
+        now_s = steady_now_s()
+        if now_s - self._diagnosed_s >= DIAGNOSTICS_PERIOD_S:
+            self._diagnosed_s = now_s
+            self._publish_diagnostics(now_s)
+
+    def _stamp(self) -> Time:
+        since_s = self._driver.time_s if self._uses_sim_time() else self._pacer.scheduled_s
+        total_ns = self._origin_ns + round(since_s * 1e9)
+        return Time(sec=total_ns // 10**9, nanosec=total_ns % 10**9)
+
+    def _publish(self, reading: ArmReading) -> None:
+        stamp = self._stamp()
+        if self._clock_publisher is not None:
+            self._clock_publisher.publish(Clock(clock=stamp))
+        joints = self._joint_message
+        joints.header.stamp = stamp
+        joints.position = array("d", reading.joint_positions)
+        joints.velocity = array("d", reading.joint_velocities)
+        joints.effort = array("d", reading.joint_efforts)
+        self._joint_publisher.publish(joints)
+        message = self._wrench_message
+        message.header.stamp = stamp
+        force, torque = message.wrench.force, message.wrench.torque
+        raw = (reading.wrench_ft * self._robot.wrench_sign).tolist()
+        force.x, force.y, force.z, torque.x, torque.y, torque.z = raw
+        self._wrench_publisher.publish(message)
+        insertion = self._insertion_message
+        insertion.header.stamp = stamp
+        insertion.pose = pose_to_msg(reading.T_socket_tcp)
+        self._insertion_publisher.publish(insertion)
+
+    def _publish_socket(self) -> None:
+        self._socket_publisher.publish(
+            pose_stamped(self._driver.socket_estimate, self._robot.base_frame, self.get_clock().now().to_msg())
+        )
+
+    def _publish_diagnostics(self, now_s: float) -> None:
+        factor, dropped = self._pacer.realtime_factor(now_s), self._pacer.dropped
+        values = {
+            "realtime_factor": factor,
+            "cycles": self._pacer.run,
+            "overruns": dropped,
+            "controller": self._driver.controller,
+            "connector": self._driver.connector,
+            "scenario_seed": self._driver.seed,
+        }
+        late = factor < 0.95
+        level = DiagnosticStatus.WARN if late else DiagnosticStatus.OK
+        text = f"slower than real time: factor {factor:.2f}" if late else "real time"
+        self._diagnostics_publisher.publish(diagnostic_status(level, self.get_name(), text, values))
+        if late:
+            self._warn("late", f"{text}, {dropped} cycles dropped")
+
+    # Commands
+
+    def _on_target(self, message: PoseStamped) -> None:
+        try:
+            self._driver.set_target(self._read_target(message))
+        except MaxentRobotError as error:
+            self._warn("command", f"target ignored: {error}")
+
+    def _read_target(self, message: PoseStamped) -> Pose:
+        self._require_commandable()
+        if message.header.frame_id != self._robot.base_frame:
+            raise ArmError(f"frame_id is '{message.header.frame_id}', must be '{self._robot.base_frame}'")
+        pose = pose_from_msg(message.pose)
+        norm = float(np.linalg.norm(pose.quaternion))
+        if not np.isfinite(pose.position).all() or not abs(norm - 1.0) < 1e-3:
+            raise ArmError(f"position {pose.position.tolist()}, quaternion of norm {norm:.4f}: not a pose")
+        return Pose.of(pose.position, pose.quaternion)
+
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        from sim.joint_trajectory import Waypoint
+
+        try:
+            self._require_commandable()
+            if message.header.stamp.sec or message.header.stamp.nanosec:
+                raise ArmError("the stamp is not 0; only trajectories that start at once are taken")
+            points = [
+                Waypoint(
+                    point.time_from_start.sec + 1e-9 * point.time_from_start.nanosec,
+                    np.array(point.positions),
+                    np.array(point.velocities) if len(point.velocities) else None,
+                )
+                for point in message.points
+            ]
+            self._driver.set_trajectory(list(message.joint_names), points)
+        except MaxentRobotError as error:
+            self._warn("command", f"trajectory ignored: {error}")
+
+    def _require_commandable(self) -> None:
+        if not self.is_active:
+            raise ArmError("the arm is not active")
+        publishers = self.count_publishers(self._command_topic)
+        if publishers > 1:
+            raise ArmError(f"{self._command_topic} has {publishers} publishers, must have one")
+
+    def _on_new_scenario(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        connector, seed = self._scenario_parameters()
+        try:
+            self._driver.new_scenario(connector, seed)
+        except MaxentRobotError as error:
+            response.success, response.message = False, str(error)
+            return response
+        self._publish_socket()
+        response.success, response.message = True, f"connector {connector}, scenario_seed {seed}"
+        self.get_logger().info(response.message)
+        return response
+
+    def _warn(self, topic: str, text: str) -> None:
+        now_s = steady_now_s()
+        if now_s - self._warned_s.get(topic, -WARN_PERIOD_S) >= WARN_PERIOD_S:
+            self._warned_s[topic] = now_s
+            self.get_logger().warning(text)
+
+
+def main() -> None:
+    """Run the node until SIGINT or SIGTERM."""
+    raise SystemExit(run_node(SimArmNode))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""The supervisor as a ROS 2 lifecycle node: the only publisher to the arm's controller. Not safety-rated.
+
+Parameters: `robot` and `limits` (shipped name or path; `limits` empty means those of the robot's name),
+`policy_period_s`, `dry_run` (everything is computed and published, but nothing is sent to the controller), `autostart`.
+Topics and services: docs/architecture.md. Faults and reactions: docs/safety.md.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rclpy.duration import Duration
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.timer import Timer
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from maxent_robot.control.backends import Backend, JointLimitReached, UnreachableTarget, make_backend
+from maxent_robot.control.robot import RobotConfig, load_robot
+from maxent_robot.nodes.common import (
+    LATCHED,
+    RELIABLE,
+    SENSOR,
+    STEADY_CLOCK,
+    ManagedNode,
+    pose_from_msg,
+    pose_stamped,
+    run_node,
+    stamp_to_s,
+    steady_now_s,
+)
+from maxent_robot.nodes.supervisor_messages import controller_message, fault_message, state_message
+from maxent_robot.nodes.supervisor_telemetry import NOT_SAFETY_RATED, SupervisorTelemetry
+from maxent_robot.safety.arrival import Arrival
+from maxent_robot.safety.command import Command
+from maxent_robot.safety.faults import Fault, Violation
+from maxent_robot.safety.limits import load_limits
+from maxent_robot.safety.policy_input import TOPIC as CANDIDATE_TOPIC
+from maxent_robot.safety.state_machine import MOVING
+from maxent_robot.safety.supervisor import Reply, Supervisor
+
+STATUS_PERIOD_S = 0.1
+
+
+class SupervisorNode(ManagedNode):
+    """Messages in, `Supervisor` in between, messages out."""
+
+    def __init__(self) -> None:
+        super().__init__("supervisor")
+        self._declare("robot", "sim", "robot description: shipped name or path of a YAML file")
+        self._declare("limits", "", "limits: shipped name or path of a YAML file; empty: those of the robot's name")
+        self._declare("policy_period_s", 0.05, "period of the policy [s]; a twist expires after two", (0.002, 1.0))
+        self._declare("dry_run", False, "send nothing to the controller")
+        self._core: Supervisor | None = None
+        self._timer: Timer | None = None
+        self._undo: list[Callable[[], object]] = []
+
+    def configure(self) -> None:
+        self._robot: RobotConfig = load_robot(str(self.get_parameter("robot").value))
+        limits = load_limits(str(self.get_parameter("limits").value) or self._robot.name)
+        policy_period_s = float(self.get_parameter("policy_period_s").value)
+        self._dry_run = bool(self.get_parameter("dry_run").value)
+        self._backend: Backend = make_backend(self._robot)
+        self._telemetry = SupervisorTelemetry(self._robot, self._dry_run)
+        self._shown: tuple[object, ...] = ()
+        self._faults: tuple[Violation, ...] = ()
+        core = Supervisor(self._robot, limits, policy_period_s)
+        core.configure()
+        self._core = core
+        self._create_outputs()
+        self._create_inputs(core)
+        self.get_logger().warning(NOT_SAFETY_RATED)
+        self._fault_publisher.publish(fault_message(None))
+        self._show(core.tick(steady_now_s()))
+
+    def activate(self) -> None:
+        period_s = 1.0 / self._robot.control_rate_hz
+        self._timer = self.create_timer(period_s, self._cycle, clock=STEADY_CLOCK)
+
+    def deactivate(self) -> None:
+        if self._timer is not None:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        if self._core is not None:
+            final = self._core.deactivate(steady_now_s())
+            self._send(self._core, final)
+            self._show(final)
+            self._backend.reset()
+            if self._controller is not None:
+                self._controller.wait_for_all_acked(Duration(seconds=0.2))
+
+    def cleanup(self) -> None:
+        self._core = None
+        while self._undo:
+            self._undo.pop()()
+
+    def _declare(self, name: str, default: object, text: str, span: tuple[float, float] | None = None) -> None:
+        ranges = [FloatingPointRange(from_value=span[0], to_value=span[1])] if span else []
+        self.declare_parameter(name, default, ParameterDescriptor(description=text, floating_point_range=ranges))
+
+    def _create_outputs(self) -> None:
+        self._state_publisher = self._publisher(DiagnosticStatus, "supervisor/state", LATCHED)
+        self._fault_publisher = self._publisher(DiagnosticStatus, "supervisor/fault", LATCHED)
+        self._commanded = self._publisher(PoseStamped, "commanded_pose", RELIABLE)
+        topics = self._robot.topics
+        kind: type[Any] = PoseStamped if self._robot.backend == "crisp" else JointTrajectory
+        topic = topics.target_pose if self._robot.backend == "crisp" else topics.joint_trajectory
+        self._controller = None if self._dry_run else self._publisher(kind, topic, RELIABLE)
+
+    def _create_inputs(self, core: Supervisor) -> None:
+        topics = self._robot.topics
+        self._subscription(JointState, topics.joint_states, self._on_joint_state, SENSOR)
+        self._subscription(WrenchStamped, topics.wrench, self._on_wrench, SENSOR)
+        self._twist_topic = self._subscription(TwistStamped, CANDIDATE_TOPIC, self._on_twist, RELIABLE)
+        self._subscription(PoseStamped, "supervisor/move_target", self._on_move_target, RELIABLE)
+        requests = {
+            "arm": core.request_arm,
+            "start": core.request_start,
+            "stop": core.request_stop,
+            "reset": core.request_reset,
+        }
+        for name, request in requests.items():
+            service = self.create_service(Trigger, f"supervisor/{name}", self._answer(name, request))
+            self._undo.append(partial(self.destroy_service, service))
+        status_timer = self.create_timer(STATUS_PERIOD_S, self._on_status, clock=STEADY_CLOCK)
+        self._undo.append(partial(self.destroy_timer, status_timer))
+
+    def _publisher(self, kind: type[Any], topic: str, qos: QoSProfile) -> Publisher[Any]:
+        publisher = self.create_publisher(kind, topic, qos)
+        self._undo.append(partial(self.destroy_publisher, publisher))
+        return publisher
+
+    def _subscription(self, kind: type[Any], topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> str:
+        subscription = self.create_subscription(kind, topic, callback, qos)
+        self._undo.append(partial(self.destroy_subscription, subscription))
+        return str(subscription.topic_name)
+
+    def _on_joint_state(self, message: JointState) -> None:
+        if self._core is not None:
+            self._core.on_joint_state(message.name, message.position, message.velocity, self._arrival(message.header))
+
+    def _on_wrench(self, message: WrenchStamped) -> None:
+        if self._core is not None:
+            force, torque = message.wrench.force, message.wrench.torque
+            wrench = (force.x, force.y, force.z, torque.x, torque.y, torque.z)
+            self._core.on_wrench(wrench, message.header.frame_id, self._arrival(message.header))
+
+    def _on_twist(self, message: TwistStamped) -> None:
+        """Take a candidate and act on it at once, instead of at the next cycle."""
+        if self._core is None:
+            return
+        linear, angular = message.twist.linear, message.twist.angular
+        twist = (linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
+        self._core.on_twist(twist, message.header.frame_id, self._arrival(message.header))
+        if self._timer is not None and self._core.state in MOVING:
+            self._cycle()
+            self._telemetry.latency(self._ros_now_s() - stamp_to_s(message.header.stamp))
+
+    def _on_move_target(self, message: PoseStamped) -> None:
+        if self._core is None:
+            return
+        done, text = self._core.on_move_target(pose_from_msg(message.pose), message.header.frame_id, steady_now_s())
+        if not done:
+            self.get_logger().warning(text)
+        if self._timer is not None:
+            self._cycle()
+
+    def _answer(
+        self, name: str, request: Callable[[float], Reply]
+    ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
+        def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            if self._timer is None:
+                response.success, response.message = False, f"{name} refused: node {self.get_name()} is not active"
+            else:
+                response.success, response.message = request(steady_now_s())
+                self._cycle()
+            if response.success:
+                self.get_logger().info(response.message)
+            else:
+                self.get_logger().warning(response.message)
+            return response
+
+        return answer
+
+    def _cycle(self) -> None:
+        """Tick the core, send its target, show what changed."""
+        if self._core is None:
+            return
+        began_s = time.perf_counter()
+        command = self._core.tick(steady_now_s())
+        self._send(self._core, command)
+        self._show(command)
+        self._telemetry.cycle(time.perf_counter() - began_s)
+
+    def _send(self, core: Supervisor, command: Command) -> None:
+        if command.target is None:
+            self._backend.reset()
+            return
+        stamp = self.get_clock().now().to_msg()
+        try:
+            sent = self._backend.command(command.target, core.arm.q, 1.0 / self._robot.control_rate_hz)
+        except (UnreachableTarget, JointLimitReached) as error:
+            fault = Fault.WORKSPACE if isinstance(error, UnreachableTarget) else Fault.JOINT_POSITION
+            core.report(fault, Violation(fault, "target", f"refused by the backend ({error})", "one that it can reach"))
+            return
+        core.report(Fault.WORKSPACE, None)
+        core.report(Fault.JOINT_POSITION, None)
+        self._commanded.publish(pose_stamped(command.target, self._robot.base_frame, stamp))
+        if self._controller is not None:
+            self._controller.publish(controller_message(sent, stamp))
+
+    def _on_status(self) -> None:
+        """10 Hz: who else publishes, and the state, changed or not."""
+        if self._core is None:
+            return
+        self._core.report(Fault.SECOND_PUBLISHER, self._second_publisher())
+        self._shown = ()
+        self._show(self._core.command())
+
+    def _second_publisher(self) -> Violation | None:
+        watched = [self._twist_topic] + ([self._controller.topic_name] if self._controller is not None else [])
+        for topic in watched:
+            count = self.count_publishers(topic)
+            if count > 1:
+                return Violation(Fault.SECOND_PUBLISHER, f"number of publishers on {topic}", str(count), "1")
+        return None
+
+    def _show(self, command: Command) -> None:
+        """Publish the state when it changed, and new faults."""
+        if command.faults != self._faults:
+            for violation in command.faults:
+                if violation not in self._faults:
+                    self.get_logger().error(str(violation))
+                    self._fault_publisher.publish(fault_message(violation))
+            if not command.faults:
+                self._fault_publisher.publish(fault_message(None))
+            self._faults = command.faults
+        shown = (command.state, command.source, command.move, command.move_count, command.faults)
+        if shown == self._shown or self._core is None:
+            return
+        self._shown = shown
+        problem = "" if self._timer is not None else f"node {self.get_name()} is not active"
+        problem = problem or self._core.problem(steady_now_s())
+        self._state_publisher.publish(
+            state_message(command.state, self._telemetry.values(command, self._core.arm.contact(), problem))
+        )
+
+    def _arrival(self, header: Header) -> Arrival:
+        stamp_s = stamp_to_s(header.stamp)
+        return Arrival(stamp_s, self._ros_now_s() - stamp_s, steady_now_s())
+
+    def _ros_now_s(self) -> float:
+        return 1e-9 * self.get_clock().now().nanoseconds
+
+
+def main() -> None:
+    sys.exit(run_node(SupervisorNode, sys.argv))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""The node `trial_runner`: what one trial needs of the graph, as calls that wait.
+
+It lives in the process that runs the trials and is spun by whoever calls it, so there is one thread and no lock: each
+wait lets service answers come in, empties the subscriptions and asks whether the graph is still alive. It commands
+nothing but requests to the supervisor and, in rehearsal, to the simulated arm.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseStamped, WrenchStamped
+from numpy.typing import NDArray
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.srv import SetParameters
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from maxent_robot.control.pose import Pose
+from maxent_robot.control.robot import RobotConfig
+from maxent_robot.errors import MaxentRobotError
+from maxent_robot.nodes.common import (
+    RELIABLE,
+    diagnostic_values,
+    joint_positions,
+    pose_from_msg,
+    pose_stamped,
+    stamp_to_s,
+)
+from maxent_robot.nodes.polled_subscription import PolledSubscription
+
+POLL_PERIOD_S = 0.02
+ANSWER_TIMEOUT_S = 10.0
+
+_STREAM = QoSProfile(depth=256, reliability=ReliabilityPolicy.BEST_EFFORT)
+_EVENTS = QoSProfile(depth=64, reliability=ReliabilityPolicy.RELIABLE)
+_LATCHED_EVENTS = QoSProfile(
+    depth=64, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+
+
+class TrialError(MaxentRobotError):
+    """A trial cannot go on: a part of the graph does not answer or refuses."""
+
+
+@dataclass(frozen=True)
+class ArmSample:
+    """True pose of the plug at a stamp, and the raw wrenches (stamp in s, (6,) in F/T axes) since the one before."""
+
+    stamp_s: float
+    T_socket_tcp: Pose
+    wrenches: tuple[tuple[float, NDArray[np.float64]], ...]
+
+
+@dataclass(frozen=True)
+class SupervisorView:
+    """What the supervisor last said about itself; `fault` is the first of those that are latched."""
+
+    state: str = ""
+    source: str = ""
+    move: str = ""
+    move_count: int = 0
+    fault: str = ""
+    interventions: Mapping[str, int] = field(default_factory=dict)
+
+
+class TrialNode(Node):
+    """See the module. `alive` raises when a process of the graph has ended; it is asked on every wait."""
+
+    def __init__(self, robot: RobotConfig, context: Context, alive: Callable[[], None], namespace: str = "") -> None:
+        super().__init__(
+            "trial_runner",
+            context=context,
+            namespace=namespace or None,
+            use_global_arguments=False,
+            enable_rosout=False,
+        )
+        self._robot = robot
+        self._chain = robot.chain()
+        self._alive = alive
+        self._executor = SingleThreadedExecutor(context=context)
+        self._executor.add_node(self)
+        self._service_clients: dict[str, Any] = {}
+        self._move_publisher = self.create_publisher(PoseStamped, "supervisor/move_target", RELIABLE)
+        topics = robot.topics
+        self._readers: list[tuple[PolledSubscription, Callable[[Any], None]]] = [
+            (PolledSubscription(self, JointState, topics.joint_states, _STREAM), self._on_joint_state),
+            (PolledSubscription(self, WrenchStamped, topics.wrench, _STREAM), self._on_wrench),
+            (PolledSubscription(self, PoseStamped, "sim_arm/insertion", _STREAM), self._on_insertion),
+            (PolledSubscription(self, PoseStamped, "socket_pose", _LATCHED_EVENTS), self._on_socket),
+            (PolledSubscription(self, DiagnosticStatus, "supervisor/state", _LATCHED_EVENTS), self._on_state),
+            (PolledSubscription(self, DiagnosticStatus, "policy/telemetry", _EVENTS), self._on_telemetry),
+            (PolledSubscription(self, DiagnosticStatus, "sim_arm/diagnostics", _EVENTS), self._on_diagnostics),
+        ]
+        self.supervisor = SupervisorView()
+        self.socket: Pose | None = None
+        self.socket_count = 0
+        self.insertion: Pose | None = None
+        self.realtime_factor: float | None = None
+        self._insertions: deque[tuple[float, Pose]] = deque(maxlen=4096)
+        self._positions: NDArray[np.float64] | None = None
+        self._wrenches: deque[tuple[float, NDArray[np.float64]]] = deque(maxlen=4096)
+        self._latencies_ms: list[float] = []
+
+    @property
+    def tcp(self) -> Pose:
+        """T_base_tcp, forward kinematics of the last joint state.
+
+        Raises:
+            TrialError: there was none.
+        """
+        if self._positions is None:
+            raise TrialError(f"{self._robot.topics.joint_states}: no joint state received")
+        return self._chain.forward(self._positions)
+
+    def take_samples(self) -> Iterator[ArmSample]:
+        """The samples since the last call, oldest first; a wrench newer than the last pose waits for the next one."""
+        while self._insertions:
+            stamp_s, pose = self._insertions.popleft()
+            wrenches = []
+            while self._wrenches and self._wrenches[0][0] <= stamp_s:
+                wrenches.append(self._wrenches.popleft())
+            yield ArmSample(stamp_s, pose, tuple(wrenches))
+
+    def take_latencies_ms(self) -> NDArray[np.float64]:
+        """Latency of each policy step since the last call, in ms."""
+        taken, self._latencies_ms = self._latencies_ms, []
+        return np.array(taken, dtype=np.float64)
+
+    def poll(self) -> None:
+        """Take in what has come, and raise if the graph is not alive."""
+        self._alive()
+        self._executor.spin_once(timeout_sec=0.0)
+        for subscription, read in self._readers:
+            for received in subscription.take():
+                read(received.message)
+
+    def wait(self, done: Callable[[], bool], what: str, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+        """Poll until `done()`.
+
+        Raises:
+            TrialError: it is not within `timeout_s`; the message names `what`.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self.poll()
+            if done():
+                return
+            if time.monotonic() > deadline:
+                raise TrialError(f"{what}: not within {timeout_s:g} s")
+            time.sleep(POLL_PERIOD_S)
+
+    def pause(self, duration_s: float) -> None:
+        """Poll for a time."""
+        end = time.monotonic() + duration_s
+        while time.monotonic() < end:
+            self.poll()
+            time.sleep(POLL_PERIOD_S)
+
+    def trigger(self, service: str) -> tuple[bool, str]:
+        """Call a std_srvs/Trigger service: whether it did it, and what it said."""
+        response = self._call(Trigger, service, Trigger.Request())
+        return bool(response.success), str(response.message)
+
+    def set_parameters_of(self, node: str, values: Mapping[str, bool | int | float | str]) -> None:
+        """Set parameters of another node.
+
+        Raises:
+            TrialError: it refuses one; the message has its reason.
+        """
+        messages: list[ParameterMessage] = [
+            Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
+        ]
+        response = self._call(SetParameters, f"{node}/set_parameters", SetParameters.Request(parameters=messages))
+        for (name, value), result in zip(values.items(), response.results, strict=True):
+            if not result.successful:
+                raise TrialError(f"{node}: parameter {name} = {value!r} refused: {result.reason}")
+
+    def move(self, goal: Pose, timeout_s: float = 30.0) -> str:
+        """Ask for a move of the TCP to T_base_goal and wait for its end: `reached`, or why it was not."""
+        before = self.supervisor.move_count
+        self._move_publisher.publish(pose_stamped(goal, self._robot.base_frame, self.get_clock().now().to_msg()))
+        self.wait(
+            lambda: self.supervisor.move_count != before and self.supervisor.move != "moving",
+            "end of a move to a pose on supervisor/move_target",
+            timeout_s,
+        )
+        return self.supervisor.move
+
+    def close(self) -> None:
+        """Leave the graph."""
+        for subscription, _ in self._readers:
+            subscription.destroy()
+        self._readers = []
+        self._executor.shutdown()
+        self.destroy_node()
+
+    def _call(self, kind: Any, service: str, request: Any) -> Any:
+        client = self._service_clients.get(service)
+        if client is None:
+            client = self._service_clients[service] = self.create_client(kind, service)
+        self.wait(client.service_is_ready, f"service {service}")
+        future = client.call_async(request)
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        while not future.done():
+            self._alive()
+            self._executor.spin_until_future_complete(future, timeout_sec=0.1)
+            if time.monotonic() > deadline:
+                raise TrialError(f"answer of service {service}: not within {ANSWER_TIMEOUT_S:g} s")
+        return future.result()
+
+    def _on_joint_state(self, message: JointState) -> None:
+        self._positions = joint_positions(message, self._robot.joint_names)
+
+    def _on_wrench(self, message: WrenchStamped) -> None:
+        force, torque = message.wrench.force, message.wrench.torque
+        wrench = np.array([force.x, force.y, force.z, torque.x, torque.y, torque.z]) * self._robot.wrench_sign
+        self._wrenches.append((stamp_to_s(message.header.stamp), wrench))
+
+    def _on_insertion(self, message: PoseStamped) -> None:
+        self.insertion = pose_from_msg(message.pose)
+        self._insertions.append((stamp_to_s(message.header.stamp), self.insertion))
+
+    def _on_socket(self, message: PoseStamped) -> None:
+        self.socket = pose_from_msg(message.pose)
+        self.socket_count += 1
+
+    def _on_state(self, message: DiagnosticStatus) -> None:
+        values = diagnostic_values(message)
+        prefix = "interventions_"
+        self.supervisor = SupervisorView(
+            state=message.message,
+            source=values.get("source", ""),
+            move=values.get("move", ""),
+            move_count=int(values.get("move_count", "0")),
+            fault=values.get("faults", "").split(", ", 1)[0],
+            interventions={key.removeprefix(prefix): int(n) for key, n in values.items() if key.startswith(prefix)},
+        )
+
+    def _on_diagnostics(self, message: DiagnosticStatus) -> None:
+        self.realtime_factor = float(diagnostic_values(message)["realtime_factor"])
+
+    def _on_telemetry(self, message: DiagnosticStatus) -> None:
+        latency = diagnostic_values(message).get("latency_ms")
+        if latency is not None:
+            self._latencies_ms.append(float(latency))

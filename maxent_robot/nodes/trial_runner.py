@@ -1,0 +1,296 @@
+"""Runs trials one after the other through the graph's own interfaces: every motion is a request to the supervisor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from maxent_robot.control.pose import Pose
+from maxent_robot.control.robot import RobotConfig
+from maxent_robot.nodes.trial_node import POLL_PERIOD_S, TrialError, TrialNode
+from maxent_robot.safety.wrench import WrenchFilter
+from maxent_robot.trials.outcome import InsertionJudge, SuccessCriterion, TrialResult
+from maxent_robot.trials.protocol import (
+    StartRange,
+    TrialPlan,
+    insertion_coordinates,
+    pose_error,
+    retreat,
+    sample_start,
+)
+from maxent_robot.trials.series import TrialSeries
+from maxent_robot.trials.statistics import summarise
+
+SUPERVISOR, POLICY, ARM = "supervisor", "policy", "sim_arm"
+
+RETREAT_M = 0.04
+TARE_S = 0.25
+READY_TIMEOUT_S = 15.0
+STILL_WITHOUT_SAMPLES_S = 2.0
+"""Time without a sample of the plug's pose after which the trial cannot be judged."""
+
+_RETRY_PERIOD_S = 0.2
+_MOVES = 3
+"""Attempts at a move before the series is given up."""
+_NEAR_M, _NEAR_RAD = 0.010, 0.09
+"""Close enough for a move that only leads to or from a trial: friction leaves a compliant arm short of its target."""
+_ROCKING_RAD = 0.06
+_ROCKING = ((1, 0, 0), (-2, 0, 0), (1, 0, 0), (0, 1, 0), (0, -2, 0), (0, 1, 0), (0, 0, 1), (0, 0, -2))  # to and fro
+"""Turns about the axes of the TCP, each followed by a pull, that loosen a plug that does not come out."""
+
+Progress = Callable[[float, float, float], None]
+"""Called during a trial with the time in s, the depth in m and the force in N."""
+
+
+class SkillSwitch(Protocol):
+    """Takes a managed node through a lifecycle transition by name; raises if it does not succeed."""
+
+    def change(self, name: str, transition: str) -> None:
+        """`configure`, `activate`, `deactivate` or `cleanup`."""
+
+
+@dataclass(frozen=True)
+class TrialSetup:
+    """What all trials of a series share: seated depth by connector, the sampler's mode, criterion and starts."""
+
+    full_depth_m: Mapping[str, float]
+    mode: str
+    criterion: SuccessCriterion
+    start: StartRange
+
+
+class TrialRunner:
+    """Runs one trial at a time. The arm begins and ends each of them armed, at rest and clear of the socket."""
+
+    def __init__(
+        self, node: TrialNode, robot: RobotConfig, lifecycle: SkillSwitch, setup: TrialSetup, loaded_skill: str = ""
+    ) -> None:
+        """`loaded_skill` is what the policy node runs already, as in the plans."""
+        self._node = node
+        self._lifecycle = lifecycle
+        self._setup = setup
+        self._filter = WrenchFilter(robot.tool.mass, robot.tool.center_of_mass, setup.criterion.force_window_s)
+        self._T_tcp_ft = robot.T_ft_tcp().inverse()
+        self._park = robot.chain().forward(np.array(robot.home))
+        self._skill = loaded_skill
+
+    def run(self, plan: TrialPlan, progress: Progress | None = None) -> tuple[TrialResult, TrialSeries]:
+        """Run a trial and clear the arm from the socket; a fault of the supervisor is its outcome.
+
+        Raises:
+            TrialError: a node does not answer, or the arm cannot be made ready again.
+            MaxentRobotError: what `alive` of the node raises when a process of the graph has ended.
+        """
+        node = self._node
+        judge = InsertionJudge(self._setup.full_depth_m[plan.connector], self._setup.criterion)
+        socket = self._prepare(plan)
+        error = (float("nan"), float("nan"))
+        trace = _Trace()
+        before = node.supervisor.interventions
+        fault = self._approach(sample_start(plan.seed, socket, self._setup.start))
+        if fault:
+            judge.fault(fault, 0.0)
+        else:
+            error = self._estimate_error(socket)
+            before = node.supervisor.interventions
+            self._follow(judge, trace, progress or (lambda time_s, depth_m, force_n: None))
+        after = node.supervisor.interventions
+        latencies = node.take_latencies_ms()
+        self._clear(socket)
+        latency = summarise(latencies)
+        result = TrialResult(
+            skill=Path(plan.skill).name,
+            connector=plan.connector,
+            trial=plan.number,
+            seed=plan.seed,
+            mode=self._setup.mode,
+            outcome=str(judge.outcome),
+            time_s=judge.time_s,
+            peak_force_n=judge.peak_force_n,
+            final_depth_m=judge.depth_m,
+            full_depth_m=judge.full_depth_m,
+            estimate_error_mm=1e3 * error[0],
+            estimate_error_deg=float(np.degrees(error[1])),
+            interventions=_increase(before, after),
+            latency_p50_ms=latency.p50,
+            latency_p95_ms=latency.p95,
+            latency_p99_ms=latency.p99,
+        )
+        return result, trace.series(latencies)
+
+    def _prepare(self, plan: TrialPlan) -> Pose:
+        """Load the skill, set the scene, and return the new estimate of the socket, T_base_socket."""
+        node = self._node
+        if plan.skill != self._skill:
+            self._switch(plan)
+        self._make_ready()
+        node.wait(lambda: node.insertion is not None, f"{ARM}/insertion", READY_TIMEOUT_S)
+        if pose_error(node.tcp, self._park)[0] > 0.005:
+            self._move(self._park)
+        seen = node.socket_count
+        node.set_parameters_of(ARM, {"connector": plan.connector, "scenario_seed": plan.seed})
+        done, reason = node.trigger(f"{ARM}/new_scenario")
+        if not done:
+            raise TrialError(f"{ARM}/new_scenario refused connector {plan.connector}, seed {plan.seed}: {reason}")
+        node.wait(lambda: node.socket_count > seen, "socket_pose of the new scenario")
+        assert node.socket is not None
+        return node.socket
+
+    def _switch(self, plan: TrialPlan) -> None:
+        """Load another skill into the policy node."""
+        for transition in ("deactivate", "cleanup"):
+            self._lifecycle.change(POLICY, transition)
+        self._node.set_parameters_of(POLICY, {"skill": plan.skill, "connector": plan.connector})
+        for transition in ("configure", "activate"):
+            self._lifecycle.change(POLICY, transition)
+        self._skill = plan.skill
+
+    def _make_ready(self) -> None:
+        """Get the supervisor to ARMED, from whatever state it is in."""
+        node, deadline, reason = self._node, time.monotonic() + READY_TIMEOUT_S, ""
+        node.wait(lambda: node.supervisor.state != "", f"{SUPERVISOR}/state", READY_TIMEOUT_S)
+        requests = {"INACTIVE": "arm", "HOLD": "reset", "FAULT": "reset"}
+        while node.supervisor.state != "ARMED":
+            if time.monotonic() > deadline:
+                state = node.supervisor.state
+                raise TrialError(f"{SUPERVISOR}: {state}, not ARMED after {READY_TIMEOUT_S:g} s: {reason}")
+            if request := requests.get(node.supervisor.state):
+                done, reason = node.trigger(f"{SUPERVISOR}/{request}")
+                node.pause(POLL_PERIOD_S if done else _RETRY_PERIOD_S)
+            else:
+                node.pause(POLL_PERIOD_S)
+
+    def _request(self, request: str) -> None:
+        """Ask the supervisor for something that it may refuse for a moment, because the arm still swings."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while True:
+            done, reason = self._node.trigger(f"{SUPERVISOR}/{request}")
+            if done:
+                return
+            if time.monotonic() > deadline:
+                raise TrialError(f"{SUPERVISOR}/{request}: {reason}")
+            self._node.pause(_RETRY_PERIOD_S)
+
+    def _move(self, goal: Pose) -> None:
+        """Move, making ready again after a fault on the way."""
+        outcome = ""
+        for _ in range(_MOVES):
+            self._make_ready()
+            outcome = self._move_near(goal)
+            if not outcome:
+                return
+        raise TrialError(f"{SUPERVISOR}/move_target: {outcome}")
+
+    def _move_near(self, goal: Pose) -> str:
+        """Move once; an empty string when the arm is then at the goal or near it, otherwise why not."""
+        outcome = self._node.move(goal)
+        distance, angle = pose_error(goal, self._node.tcp)
+        near = distance <= _NEAR_M and angle <= _NEAR_RAD
+        return "" if outcome == "reached" or (near and self._node.supervisor.state == "ARMED") else outcome
+
+    def _approach(self, start: Pose) -> str:
+        """Go to the start pose and tare there; returns the fault that came up on the way, or an empty string."""
+        node = self._node
+        self._make_ready()
+        outcome = self._move_near(start)
+        if outcome:
+            node.pause(5 * POLL_PERIOD_S)
+            if node.supervisor.state in ("FAULT", "HOLD"):
+                return node.supervisor.fault
+            raise TrialError(f"start pose: {outcome}")
+        self._request("arm")
+        for _ in node.take_samples():
+            continue
+        node.pause(TARE_S)
+        wrenches = [wrench for sample in node.take_samples() for _, wrench in sample.wrenches]
+        if not wrenches:
+            raise TrialError("no wrench received while the arm held still for the tare")
+        self._filter.reset()
+        self._filter.tare(np.array(wrenches), (node.tcp @ self._T_tcp_ft).quaternion)
+        return ""
+
+    def _estimate_error(self, socket: Pose) -> tuple[float, float]:
+        """How far the socket, seen from the plug in the hand, is from where it is believed: m and rad."""
+        insertion = self._node.insertion
+        if insertion is None:
+            raise TrialError(f"{ARM}/insertion: no pose received")
+        return pose_error(socket, self._node.tcp @ insertion.inverse())
+
+    def _follow(self, judge: InsertionJudge, trace: _Trace, progress: Progress) -> None:
+        """Start the skill, feed the judge until it decides, and stop."""
+        node = self._node
+        self._request("start")
+        node.take_latencies_ms()
+        node.poll()
+        started_s = None
+        for sample in node.take_samples():
+            started_s = sample.stamp_s
+            self._add_wrenches(sample.wrenches)
+        last_sample_s = time.monotonic()
+        time_s = 0.0
+        while judge.outcome is None:
+            node.poll()
+            quaternion = (node.tcp @ self._T_tcp_ft).quaternion
+            for sample in node.take_samples():
+                started_s = sample.stamp_s if started_s is None else started_s
+                time_s = sample.stamp_s - started_s
+                self._add_wrenches(sample.wrenches)
+                depth, lateral, tilt = insertion_coordinates(sample.T_socket_tcp)
+                force = float(np.linalg.norm(self._filter.contact(quaternion)[:3]))
+                trace.add(time_s, depth, lateral, tilt, force)
+                if judge.update(time_s, depth, lateral, tilt, force) is not None:
+                    break
+                last_sample_s = time.monotonic()
+                progress(time_s, depth, force)
+            if node.supervisor.state in ("STOPPING", "HOLD", "FAULT"):
+                judge.fault(node.supervisor.fault or node.supervisor.state, time_s)
+            if time.monotonic() - last_sample_s > STILL_WITHOUT_SAMPLES_S:
+                raise TrialError(f"{ARM}/insertion: nothing received for {STILL_WITHOUT_SAMPLES_S:g} s")
+            if judge.outcome is None:
+                time.sleep(POLL_PERIOD_S)
+        node.trigger(f"{SUPERVISOR}/stop")
+        node.wait(lambda: node.supervisor.state in ("HOLD", "FAULT", "INACTIVE"), f"{SUPERVISOR} at rest after stop")
+
+    def _add_wrenches(self, wrenches: tuple[tuple[float, np.ndarray], ...]) -> None:
+        for stamp_s, wrench in wrenches:
+            self._filter.add(stamp_s, wrench)
+
+    def _clear(self, socket: Pose) -> None:
+        """Back out along the socket's axis, with the orientation as it is; a plug that is stuck is rocked loose."""
+        self._make_ready()
+        outcome = self._move_near(retreat(self._node.tcp, socket, RETREAT_M))
+        for axis in _ROCKING:
+            if not outcome:
+                return
+            self._make_ready()
+            self._move_near(self._node.tcp @ Pose.from_rotvec(np.zeros(3), _ROCKING_RAD * np.array(axis)))
+            self._make_ready()
+            outcome = self._move_near(retreat(self._node.tcp, socket, RETREAT_M))
+        if outcome:
+            raise TrialError(f"{SUPERVISOR}/move_target: the plug does not come out: {outcome}")
+
+
+def _increase(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    """By how much each counter has gone up, those that have."""
+    increase = {kind: count - before.get(kind, 0) for kind, count in after.items()}
+    return {kind: count for kind, count in increase.items() if count > 0}
+
+
+class _Trace:
+    """Samples of one trial as they come."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[float, float, float, float, float]] = []
+
+    def add(self, time_s: float, depth_m: float, lateral_m: float, tilt_rad: float, force_n: float) -> None:
+        self._rows.append((time_s, depth_m, lateral_m, tilt_rad, force_n))
+
+    def series(self, latency_ms: np.ndarray) -> TrialSeries:
+        columns = np.array(self._rows, dtype=np.float64).reshape(-1, 5).T
+        time_s, depth_m, lateral_m, tilt_rad, force_n = columns
+        return TrialSeries(time_s, depth_m, lateral_m, tilt_rad, force_n, latency_ms)

@@ -1,0 +1,104 @@
+"""The last step of every command: speed, workspace, leash and jump, whatever asked for it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maxent_robot.control import rotations
+from maxent_robot.control.pose import Pose
+from maxent_robot.safety import guards
+from maxent_robot.safety.faults import Violation
+from maxent_robot.safety.limits import JumpLimits, SpeedLimits, WorkspaceLimits
+from maxent_robot.skill.action import Leash, integrate_target
+
+Array = NDArray[np.float64]
+
+_SATURATED = 1.0 - 1e-9
+_ROUNDING = 1.0 + 1e-9
+
+
+def limit_speed(twist: Array, speed: SpeedLimits) -> Array:
+    """The twist (6,), its linear and its angular part each shortened to the limit, directions kept."""
+    linear, angular = math.hypot(*twist[:3]), math.hypot(*twist[3:])
+    if linear <= speed.linear_m_s * _ROUNDING and angular <= speed.angular_rad_s * _ROUNDING:
+        return twist
+    scale = np.ones(6)
+    scale[:3] = min(1.0, speed.linear_m_s / max(linear, 1e-12))
+    scale[3:] = min(1.0, speed.angular_rad_s / max(angular, 1e-12))
+    return twist * scale
+
+
+class CommandGate:
+    """Holds the target that was sent last, and lets it move only within the limits.
+
+    The target stays in the workspace, at most the leash from the measured pose, and where both can't be, because the
+    measured pose is itself outside the workspace by more than the leash, on the leash.
+    """
+
+    def __init__(self, workspace: WorkspaceLimits, jump: JumpLimits, leash: Leash) -> None:
+        self._jump, self._leash = jump, leash
+        self._low, self._high = np.array(workspace.minimum), np.array(workspace.maximum)
+        self.target: Pose | None = None
+        self.interventions: dict[str, int] = {"speed": 0, "workspace": 0, "leash": 0, "expired": 0}
+        self._acting: frozenset[str] = frozenset()
+
+    def latch(self, pose: Pose) -> None:
+        """Begin from a pose, without a check of the step: the arm is there."""
+        self.target = pose
+
+    def clear(self) -> None:
+        """Nothing is sent any more."""
+        self.target = None
+        self._acting = frozenset()
+
+    def advance(
+        self, twist: Array, measured: Pose, period_s: float, speed: SpeedLimits, expired: bool = False
+    ) -> Violation | None:
+        """Move the target by a finite twist (6,) in base axes for `period_s`.
+
+        Returns:
+            COMMAND_JUMP, and the target stays where it was, when the step is larger than allowed; otherwise None.
+        """
+        if self.target is None:
+            raise ValueError("nothing latched")
+        limited = limit_speed(twist, speed)
+        target = integrate_target(self.target, limited, measured, period_s, self._leash)
+        inside = np.clip(target.position, self._low, self._high)
+        leash_m = self._leash.translation_m
+        position = np.clip(inside, measured.position - leash_m, measured.position + leash_m)
+        candidate = Pose(position, target.quaternion)
+        violation = guards.check_jump(self.target, candidate, self._jump)
+        if violation is not None:
+            return violation
+        self.target = candidate
+        acting = {
+            "speed": limited is not twist,
+            "workspace": not np.array_equal(inside, target.position),
+            "leash": self.tension(measured) >= _SATURATED,
+            "expired": expired,
+        }
+        self._count(frozenset(kind for kind, active in acting.items() if active))
+        return None
+
+    def release(self, measured: Pose) -> Violation | None:
+        """Put the target on the measured pose, so that nothing pulls; a step beyond the jump limit is refused."""
+        violation = None if self.target is None else guards.check_jump(self.target, measured, self._jump)
+        if violation is None:
+            self.target = measured
+        return violation
+
+    def tension(self, measured: Pose) -> float:
+        """How far the target is from the measured pose, as a fraction of the leash on the tightest axis: 0 to 1."""
+        if self.target is None:
+            return 0.0
+        offset = np.abs(self.target.position - measured.position) / self._leash.translation_m
+        turn = np.abs(rotations.difference(self.target.quaternion, measured.quaternion)) / self._leash.rotation_rad
+        return float(max(offset.max(), turn.max()))
+
+    def _count(self, acting: frozenset[str]) -> None:
+        for kind in acting - self._acting:
+            self.interventions[kind] += 1
+        self._acting = acting

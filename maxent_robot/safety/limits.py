@@ -1,0 +1,158 @@
+"""What the supervisor allows, as one schema (`config/limits/*.yaml`)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from maxent_robot.config import load_config, setting
+from maxent_robot.errors import ConfigError
+from maxent_robot.paths import share_directory
+
+Vector3 = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class WorkspaceLimits:
+    """Box, in the base frame, that the TCP stays in."""
+
+    minimum: Vector3 = setting(unit="m", minimum=-3.0, maximum=3.0, doc="lower corner")
+    maximum: Vector3 = setting(unit="m", minimum=-3.0, maximum=3.0, doc="upper corner")
+    tolerance_m: float = setting(
+        0.02, unit="m", minimum=0.0, maximum=0.2, doc="how far outside the measured TCP may be; targets never are"
+    )
+
+    def __post_init__(self) -> None:
+        for axis, low, high in zip("xyz", self.minimum, self.maximum, strict=True):
+            if low >= high:
+                raise ConfigError(f"{axis} of minimum is {low} m, must be below maximum, which is {high} m")
+
+
+@dataclass(frozen=True)
+class SpeedLimits:
+    """Norm of a twist's linear and angular part."""
+
+    linear_m_s: float = setting(unit="m/s", minimum=0.001, maximum=2.0, doc="translation")
+    angular_rad_s: float = setting(unit="rad/s", minimum=0.005, maximum=6.0, doc="rotation")
+
+
+@dataclass(frozen=True)
+class AccelerationLimits:
+    """Norm of a twist's rate of change, in moves and controlled stops."""
+
+    linear_m_s2: float = setting(1.0, unit="m/s^2", minimum=0.05, maximum=9.0, doc="translation")
+    angular_rad_s2: float = setting(4.0, unit="rad/s^2", minimum=0.2, maximum=17.0, doc="rotation")
+
+
+@dataclass(frozen=True)
+class ContactLimits:
+    """Ceilings on the contact wrench at the TCP: tared, tool weight removed, mean of 10 ms.
+
+    They protect the tool and the workpiece. They are not limits of force on a person.
+    """
+
+    force_n: float = setting(30.0, unit="N", minimum=1.0, maximum=100.0, doc="norm of the force")
+    torque_nm: float = setting(5.0, unit="Nm", minimum=0.1, maximum=30.0, doc="norm of the torque")
+    degraded_load: float = setting(0.8, minimum=0.1, maximum=1.0, doc="share of a ceiling from which it is slowed")
+    recovered_load: float = setting(0.6, minimum=0.05, maximum=1.0, doc="share below which it no longer is")
+    degraded_speed: float = setting(0.5, minimum=0.05, maximum=1.0, doc="factor on the policy's speed limit meanwhile")
+    tare_force_n: float = setting(10.0, unit="N", minimum=0.1, maximum=50.0, doc="largest force that may be tared away")
+    tare_torque_nm: float = setting(2.0, unit="Nm", minimum=0.01, maximum=10.0, doc="largest torque that may be")
+    tare_window_s: float = setting(0.25, unit="s", minimum=0.02, maximum=2.0, doc="how long it averages")
+
+    def __post_init__(self) -> None:
+        if self.recovered_load >= self.degraded_load:
+            raise ConfigError(f"recovered_load {self.recovered_load} must be below degraded_load {self.degraded_load}")
+
+
+@dataclass(frozen=True)
+class JointLimits:
+    """Use of the joint limits in the robot's description."""
+
+    position_margin_rad: float = setting(0.05, unit="rad", minimum=0.0, maximum=0.5, doc="kept from each limit")
+    velocity_fraction: float = setting(1.0, minimum=0.05, maximum=1.5, doc="of each velocity limit")
+
+
+@dataclass(frozen=True)
+class AgeLimits:
+    """How old an input may be."""
+
+    joint_state_s: float = setting(0.1, unit="s", minimum=0.004, maximum=1.0, doc="since the last joint state came")
+    wrench_s: float = setting(0.1, unit="s", minimum=0.004, maximum=1.0, doc="since the last wrench came")
+    message_s: float = setting(
+        0.5, unit="s", minimum=0.01, maximum=5.0, doc="from a message's stamp to its arrival, so clocks must agree"
+    )
+    action_periods: float = setting(2.0, minimum=1.0, maximum=10.0, doc="policy periods after which a twist expires")
+    action_hold_s: float = setting(1.0, unit="s", minimum=0.05, maximum=30.0, doc="without a twist until HOLD")
+
+
+@dataclass(frozen=True)
+class JumpLimits:
+    """Largest step between two commands; a larger one is not sent."""
+
+    translation_m: float = setting(0.03, unit="m", minimum=0.001, maximum=0.2, doc="of the target's position")
+    rotation_rad: float = setting(0.2, unit="rad", minimum=0.01, maximum=1.0, doc="of the target's orientation")
+
+
+@dataclass(frozen=True)
+class MoveLimits:
+    """When a move to a pose has arrived, and when it is given up."""
+
+    tolerance_m: float = setting(0.003, unit="m", minimum=1e-4, maximum=0.05, doc="distance from the goal")
+    tolerance_rad: float = setting(0.03, unit="rad", minimum=1e-3, maximum=0.5, doc="angle from the goal")
+    timeout_factor: float = setting(3.0, minimum=1.0, maximum=20.0, doc="times the planned duration")
+    timeout_s: float = setting(5.0, unit="s", minimum=0.5, maximum=60.0, doc="added to that")
+
+
+@dataclass(frozen=True)
+class StillLimits:
+    """Below these the arm counts as still (norm of the measured TCP twist)."""
+
+    linear_m_s: float = setting(0.01, unit="m/s", minimum=1e-4, maximum=0.1, doc="translation")
+    angular_rad_s: float = setting(0.05, unit="rad/s", minimum=1e-3, maximum=0.5, doc="rotation")
+
+
+@dataclass(frozen=True)
+class SupervisorLimits:
+    """Everything that the supervisor checks against. The leash is not here: it belongs to the robot's impedance."""
+
+    workspace: WorkspaceLimits = setting(doc="box of the TCP")
+    policy_speed: SpeedLimits = setting(SpeedLimits(0.1, 0.5), doc="ceiling of a policy's twist")
+    move_speed: SpeedLimits = setting(SpeedLimits(0.25, 1.0), doc="ceiling of a move's twist")
+    measured_speed: SpeedLimits = setting(SpeedLimits(0.6, 2.5), doc="measured TCP speed that is a fault")
+    acceleration: AccelerationLimits = setting(AccelerationLimits(), doc="of moves and controlled stops")
+    contact: ContactLimits = setting(ContactLimits(), doc="contact wrench")
+    joints: JointLimits = setting(JointLimits(), doc="joint limits")
+    ages: AgeLimits = setting(AgeLimits(), doc="ages of inputs")
+    jump: JumpLimits = setting(JumpLimits(), doc="step between commands")
+    move: MoveLimits = setting(MoveLimits(), doc="moves to a pose")
+    still: StillLimits = setting(StillLimits(), doc="standing still")
+    ramp_s: float = setting(0.3, unit="s", minimum=0.0, maximum=5.0, doc="time from 0 to the full twist after start")
+
+
+def find_limits(name_or_path: str | os.PathLike[str]) -> Path:
+    """The limits file of a shipped name (`sim`, `fr3`, `ur5e`) or of a path.
+
+    Raises:
+        ConfigError: there is no such file; the message lists the shipped names.
+    """
+    text = os.fspath(name_or_path)
+    shelf = share_directory() / "config" / "limits"
+    named = shelf / f"{text}.yaml"
+    if text and Path(text).name == text and named.is_file():
+        return named
+    path = Path(text).expanduser()
+    if text and path.is_file():
+        return path
+    shipped = ", ".join(sorted(entry.stem for entry in shelf.glob("*.yaml"))) or "none"
+    raise ConfigError(f"no limits {text!r}: give the path of a .yaml file or one of the shipped names: {shipped}")
+
+
+def load_limits(name_or_path: str | os.PathLike[str]) -> SupervisorLimits:
+    """Limits by shipped name or path.
+
+    Raises:
+        ConfigError: no such file, or a key or value that the schema does not allow.
+    """
+    return load_config(find_limits(name_or_path), SupervisorLimits)

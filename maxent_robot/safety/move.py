@@ -1,0 +1,66 @@
+"""A move to a pose, in progress."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maxent_robot.control import rotations
+from maxent_robot.control.pose import Pose
+from maxent_robot.safety.limits import SupervisorLimits
+from maxent_robot.safety.motion import MinimumJerkMove
+from maxent_robot.skill.action import Leash
+
+Array = NDArray[np.float64]
+
+REACHED = "reached"
+_CORRECTION_RATE = 2.0  # 1/s
+_SLOWEST = 0.1
+
+
+class MoveTask:
+    """Follows a minimum-jerk move, waiting for the arm where it can't keep up.
+
+    Friction leaves a compliant arm short of its target. So, at the end of the path, the target is moved on by the
+    integral of what is missing; the leash bounds the force of that as of everything else.
+    """
+
+    def __init__(self, start: Pose, goal: Pose, limits: SupervisorLimits, leash: Leash, now_s: float) -> None:
+        self._plan = MinimumJerkMove.within(start, goal, limits.move_speed, limits.acceleration)
+        self._limits = limits.move
+        self._began_s = now_s
+        self._timeout_s = limits.move.timeout_factor * self._plan.duration_s + limits.move.timeout_s
+        self._time_s = 0.0
+        self._correction = np.zeros(6)
+        self._correction_max = np.concatenate([leash.translation_m, leash.rotation_rad])
+
+    def twist(self, target: Pose, measured: Pose, period_s: float, tension: float) -> Array:
+        """Twist (6,) in base axes that takes the target to where the move is after `period_s` more.
+
+        `tension` is the distance of the target from the measured pose as a fraction of the leash: the move goes on at
+        full pace up to one half of it, and crawls at the whole, so that one axis that sticks does not stop the others.
+        """
+        self._time_s += period_s * float(np.clip(2.0 * (1.0 - tension), _SLOWEST, 1.0))
+        pose = self._plan.pose(self._time_s)
+        if self._time_s >= self._plan.duration_s:
+            self._correction += _CORRECTION_RATE * period_s * _apart(pose, measured)
+            self._correction = np.clip(self._correction, -self._correction_max, self._correction_max)
+        return (_apart(pose, target) + self._correction) / period_s
+
+    def outcome(self, measured: Pose, still: bool, now_s: float) -> str:
+        """`reached`, `failed: reason`, or an empty string while it goes on."""
+        goal = self._plan.goal
+        missing = _apart(goal, measured)
+        distance, angle = float(np.linalg.norm(missing[:3])), float(np.linalg.norm(missing[3:]))
+        near = distance <= self._limits.tolerance_m and angle <= self._limits.tolerance_rad
+        if near and still and self._time_s >= self._plan.duration_s:
+            return REACHED
+        elapsed_s = now_s - self._began_s
+        if elapsed_s > self._timeout_s:
+            return f"failed: {distance * 1e3:.1f} mm and {angle:.3f} rad from the goal after {elapsed_s:.1f} s"
+        return ""
+
+
+def _apart(a: Pose, b: Pose) -> Array:
+    """(6,) translation [m] and rotation vector [rad], in base axes, from `b` to `a`."""
+    return np.concatenate([a.position - b.position, rotations.difference(a.quaternion, b.quaternion)])

@@ -1,0 +1,78 @@
+"""The candidate twist of the policy: checked on arrival, expired by age."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maxent_robot.safety import guards
+from maxent_robot.safety.arrival import Arrival
+from maxent_robot.safety.faults import Fault, Violation
+from maxent_robot.safety.limits import AgeLimits
+from maxent_robot.safety.watchdog import Watchdog
+
+Array = NDArray[np.float64]
+
+TOPIC = "candidate_twist"
+
+
+class PolicyInput:
+    """The latest good twist.
+
+    A twist that fails a check is dropped; its violation stands until a good one comes, or until it is itself as old as
+    an expired twist.
+    """
+
+    def __init__(self, base_frame: str, ages: AgeLimits, policy_period_s: float) -> None:
+        self._base_frame, self._ages = base_frame, ages
+        self._fresh = Watchdog(ages.action_periods * policy_period_s)
+        self._alive = Watchdog(ages.action_hold_s)
+        self._bad_since = Watchdog(ages.action_periods * policy_period_s)
+        self._bad: Violation | None = None
+        self._stamp_s = -math.inf
+        self.twist: Array = np.zeros(6)
+        """Linear [m/s], then angular [rad/s], in base axes."""
+
+    def on_twist(self, twist_base: ArrayLike, frame_id: str, arrival: Arrival) -> Violation | None:
+        """Take a candidate (6,); what it violates, if anything."""
+        twist = np.asarray(twist_base, dtype=np.float64)
+        violation = (
+            guards.check_size(twist, 6, f"components in {TOPIC}")
+            or guards.check_frame(frame_id, self._base_frame, TOPIC)
+            or guards.check_finite(twist, TOPIC)
+            or guards.check_stamp(arrival.stamp_s, self._stamp_s, TOPIC)
+            or guards.check_age(arrival.age_s, self._ages.message_s, Fault.STALE_ACTION, TOPIC)
+        )
+        self._stamp_s, previous_stamp_s = arrival.stamp_s, self._stamp_s
+        self._bad = violation
+        if violation is not None:
+            self._bad_since.feed(arrival.now_s)
+        elif arrival.stamp_s > previous_stamp_s:
+            self.twist = twist
+            self._fresh.feed(arrival.now_s)
+            self._alive.feed(arrival.now_s)
+        return violation
+
+    def begin(self, now_s: float) -> None:
+        """Only what comes from now on counts."""
+        self.twist = np.zeros(6)
+        self._fresh.feed(-math.inf)
+        self._alive.feed(now_s)
+
+    def expired(self, now_s: float) -> bool:
+        """Whether the twist is too old to be followed."""
+        return self._fresh.expired(now_s)
+
+    def bad_message(self, now_s: float) -> Violation | None:
+        """What was wrong with the last message, while it is news."""
+        return None if self._bad is None or self._bad_since.expired(now_s) else self._bad
+
+    def violation(self, now_s: float) -> Violation | None:
+        """What is wrong while the policy is followed: a bad message, or none for longer than is waited for."""
+        bad = self.bad_message(now_s)
+        if bad is None and self._alive.expired(now_s):
+            age_s, limit_s = self._alive.age_s(now_s), self._alive.limit_s
+            return Violation(Fault.STALE_ACTION, f"time without a fresh {TOPIC}", age_s, limit_s, "s")
+        return bad
