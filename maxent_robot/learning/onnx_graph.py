@@ -1,0 +1,100 @@
+"""The networks as ONNX graphs, built operator by operator.
+
+The graphs hold nothing but the arithmetic of `networks.py`, so they need no tracer, and what a robot runs can be read
+off this page. Opset 17 is the first with LayerNormalization.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
+
+OPSET = 17
+IR_VERSION = 8
+
+
+class _Graph:
+    """Nodes and weights collected so far; each method appends an operator and returns the name of its output."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+
+    def weight(self, value: Tensor | np.ndarray | float) -> str:
+        array = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value, np.float32)
+        name = f"weight_{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name))
+        return name
+
+    def apply(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
+        name = output or f"value_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def split(self, value: str, size: int) -> tuple[str, str]:
+        names = (f"value_{len(self.nodes)}_first", f"value_{len(self.nodes)}_second")
+        sizes = f"weight_{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.array([size, size], np.int64), sizes))
+        self.nodes.append(helper.make_node("Split", [value, sizes], list(names), axis=1))
+        return names
+
+    def layers(self, value: str, modules: nn.Sequential) -> str:
+        for module in modules:
+            if isinstance(module, nn.Linear):
+                value = self.apply("Gemm", value, self.weight(module.weight), self.weight(module.bias), transB=1)
+            elif isinstance(module, nn.LayerNorm):
+                gain, offset = self.weight(module.weight), self.weight(module.bias)
+                value = self.apply("LayerNormalization", value, gain, offset, axis=-1, epsilon=module.eps)
+            elif isinstance(module, nn.ReLU):
+                value = self.apply("Relu", value)
+            else:
+                raise TypeError(f"no ONNX operator for {type(module).__name__}")
+        return value
+
+    def serialise(self, name: str, inputs: dict[str, int], outputs: dict[str, int]) -> bytes:
+        def describe(sizes: dict[str, int]) -> list[onnx.ValueInfoProto]:
+            return [
+                helper.make_tensor_value_info(key, TensorProto.FLOAT, ["batch", size]) for key, size in sizes.items()
+            ]
+
+        graph = helper.make_graph(self.nodes, name, describe(inputs), describe(outputs), self.weights)
+        model = helper.make_model(
+            graph,
+            producer_name="maxent_robot",
+            ir_version=IR_VERSION,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+        )
+        onnx.checker.check_model(model, full_check=True)
+        return cast(bytes, model.SerializeToString())
+
+
+def actor_graph(actor: SquashedGaussianActor) -> bytes:
+    """`observation` (batch, n) -> `mean` before tanh and `log_std`, each (batch, actions)."""
+    graph = _Graph()
+    scaled = graph.apply("Div", "observation", graph.weight(actor.observation_scale))
+    head = graph.layers(graph.layers(scaled, actor.trunk), nn.Sequential(actor.head))
+    mean, raw = graph.split(head, actor.action_size)
+    graph.apply("Identity", mean, output="mean")
+    half_range = 0.5 * (actor.log_std_maximum - actor.log_std_minimum)
+    raised = graph.apply("Add", graph.apply("Tanh", raw), graph.weight(1.0))
+    above = graph.apply("Mul", raised, graph.weight(half_range))
+    graph.apply("Add", above, graph.weight(actor.log_std_minimum), output="log_std")
+    size = actor.action_size
+    return graph.serialise("actor", {"observation": len(actor.observation_scale)}, {"mean": size, "log_std": size})
+
+
+def critic_graph(critic: CriticEnsemble, action_size: int) -> bytes:
+    """`observation` (batch, n), `action` (batch, actions) -> `q` (batch, heads)."""
+    graph = _Graph()
+    joined = graph.apply("Concat", "observation", "action", axis=1)
+    scaled = graph.apply("Div", joined, graph.weight(critic.input_scale))
+    values = [graph.layers(scaled, cast(nn.Sequential, head)) for head in critic.heads]
+    graph.apply("Concat", *values, axis=1, output="q")
+    inputs = {"observation": len(critic.input_scale) - action_size, "action": action_size}
+    return graph.serialise("critic", inputs, {"q": len(critic.heads)})

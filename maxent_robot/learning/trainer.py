@@ -1,0 +1,298 @@
+"""The training loop: collect, learn, evaluate, checkpoint."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from maxent_robot.errors import MaxentRobotError
+from maxent_robot.learning.checkpoint import CheckpointStore
+from maxent_robot.learning.config import TrainConfig, TrainerConfig
+from maxent_robot.learning.cost_ramp import CostRamp
+from maxent_robot.learning.environment import StepResult, VectorEnvironment
+from maxent_robot.learning.evaluation import EvaluationResult, evaluate_policy, finished_episodes, mean_policy
+from maxent_robot.learning.progress import ProgressLog, ScalarMeans, format_seconds, format_time
+from maxent_robot.learning.replay import NStepAssembler, ReplayMemory
+from maxent_robot.learning.sac import SoftActorCritic
+
+
+class TrainingError(MaxentRobotError):
+    """Training can't go on."""
+
+
+class Trainer:
+    """Trains one policy on one vector environment.
+
+    While the physics of a step runs beside it, the learner does the updates that are due, on data of earlier steps. The
+    actions of a step are chosen before these updates and the transitions stored after them, so the order of everything
+    random is fixed and a run depends on its seed alone.
+
+    Args:
+        config: the run.
+        environment: where data come from.
+        evaluation_environment: where the policy is judged, on the same held-out episodes each time; all hard.
+        directory: of the run; checkpoints go into its `checkpoint`.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        environment: VectorEnvironment,
+        evaluation_environment: VectorEnvironment,
+        directory: Path,
+    ) -> None:
+        self.config = config
+        self.environment = environment
+        self.evaluation_environment = evaluation_environment
+        self.store = CheckpointStore(directory / "checkpoint")
+        streams = np.random.SeedSequence(config.seed).generate_state(6)
+        self._learner_seed, self._environment_seed, self.evaluation_seed, self.critic_seed = map(int, streams[:4])
+        self._explorer = np.random.default_rng(streams[4])
+        self._sampler = np.random.default_rng(streams[5])
+        self.learner = SoftActorCritic(
+            config.sac,
+            environment.observation_scale,
+            environment.privileged_scale,
+            environment.action_size,
+            self._learner_seed,
+        )
+        sizes = (environment.observation_size, environment.privileged_size, environment.action_size)
+        self.replay = ReplayMemory(config.sac.replay_capacity, *sizes)
+        self._assembler = NStepAssembler(environment.num_envs, config.sac.n_step, config.sac.discount, sum(sizes))
+        self.cost_ramp = CostRamp(config.trainer.cost_ramp)
+        self.steps = 0
+        self.updates = 0
+        self.elapsed_s = 0.0
+        self.evaluations: list[dict[str, Any]] = []
+        self.best: dict[str, Any] | None = None
+        self.target_met = ""
+        self._successes: deque[bool] = deque(maxlen=config.trainer.success_window)
+        self._returns: deque[float] = deque(maxlen=config.trainer.success_window)
+        self._means = ScalarMeans()
+        self._episode_terms: dict[str, list[float]] = {}
+        self._observation, self._privileged = environment.reset(self._environment_seed)
+
+    @property
+    def recent_success(self) -> float:
+        """Success over the last hard episodes; 0 until half of the window is filled."""
+        if 2 * len(self._successes) < self.config.trainer.success_window:
+            return 0.0
+        return sum(self._successes) / len(self._successes)
+
+    def run(self, log: ProgressLog, stopped: Callable[[], bool]) -> bool:
+        """Train until a budget is spent or the target is met, or `stopped()` is true, and checkpoint.
+
+        Returns:
+            Whether training came to its end; False if it was stopped and may be resumed.
+        """
+        settings = self.config.trainer
+        began = time.monotonic() - self.elapsed_s
+        saved = time.monotonic()
+        shown_steps, shown = self.steps, time.monotonic()
+        while not self.finished and not stopped():
+            before = self.steps
+            self._step()
+            log.advance(self.steps - before)
+            self.elapsed_s = time.monotonic() - began
+            if _passed(before, self.steps, settings.log_interval_steps):
+                now = time.monotonic()
+                self._report(log, (self.steps - shown_steps) / (now - shown))
+                shown_steps, shown = self.steps, now
+            if _passed(before, self.steps, settings.evaluation_interval_steps):
+                self._evaluate(log)
+                self.elapsed_s = time.monotonic() - began
+            if time.monotonic() - saved >= settings.checkpoint_interval_s:
+                self.save()
+                saved = time.monotonic()
+        if self.finished and (not self.evaluations or self.evaluations[-1]["step"] < self.steps):
+            self._evaluate(log)
+            self.elapsed_s = time.monotonic() - began
+        self.save()
+        return bool(self.finished)
+
+    def _step(self) -> None:
+        """One policy period of all environments, with the updates that are due."""
+        environment = self.environment
+        if self.steps < self.config.trainer.warmup_steps:
+            shape = (environment.num_envs, environment.action_size)
+            action = self._explorer.uniform(-1.0, 1.0, shape).astype(np.float32)
+        else:
+            action = self.learner.act(self._observation)
+        head = np.concatenate([self._observation, self._privileged, action], axis=1)
+        environment.step_begin(action)
+        self._update()
+        self._store(head, environment.step_end())
+        self.cost_ramp.advance(self.recent_success, environment.num_envs)
+
+    def _update(self) -> None:
+        settings = self.config.trainer
+        due = int(settings.update_ratio * max(0, self.steps - settings.warmup_steps)) - self.updates
+        if due <= 0 or len(self.replay) == 0:
+            return
+        for batch in self.replay.sample(due, self.config.sac.batch_size, self._sampler):
+            self._means.add(self.learner.update(batch, self.cost_ramp.weight))
+        self.updates += due
+
+    def _store(self, head: np.ndarray, result: StepResult) -> None:
+        ended = (result.terminated | result.truncated)[:, None]
+        following = np.concatenate(
+            [
+                np.where(ended, result.final_observation, result.observation),
+                np.where(ended, result.final_privileged, result.privileged),
+            ],
+            axis=1,
+        )
+        rows = self._assembler.push(head, result.reward, result.cost, following, result.terminated, result.truncated)
+        if not np.isfinite(rows).all():
+            raise TrainingError(f"after {self.steps} steps the environment gave a value that is not finite")
+        self.replay.add(rows)
+        for _, episode in finished_episodes(result):
+            if not episode.easy:
+                self._successes.append(bool(episode.success))
+                self._returns.append(float(episode.episode_return))
+            for name, value in episode.reward_terms.items():
+                self._episode_terms.setdefault(name, []).append(float(value))
+        self._observation, self._privileged = result.observation, result.privileged
+        self.steps += self.environment.num_envs
+
+    @property
+    def finished(self) -> str:
+        """Why training is over; empty while it is not. More steps or minutes let it go on, a met target does not."""
+        settings = self.config.trainer
+        if self.target_met:
+            return self.target_met
+        if self.steps >= settings.steps:
+            return f"{self.steps} steps done"
+        if settings.wall_minutes > 0.0 and self.elapsed_s >= 60.0 * settings.wall_minutes:
+            return f"{settings.wall_minutes:g} minutes used"
+        return ""
+
+    def _evaluate(self, log: ProgressLog) -> None:
+        settings = self.config.trainer
+        policy = mean_policy(self.learner.actor)
+        result = evaluate_policy(
+            self.evaluation_environment, policy, settings.evaluation_episodes, self.evaluation_seed
+        )
+        record = {"step": self.steps, "wall_s": round(self.elapsed_s, 3), **result.to_mapping()}
+        self.evaluations.append(record)
+        scalars = {"success": result.success, "p95_force_n": result.p95_force_n, "return": result.mean_return}
+        if result.median_time_s is not None:
+            scalars["median_time_s"] = result.median_time_s
+        log.scalars("evaluation", scalars, self.steps)
+        low, high = result.interval
+        mark = ""
+        if self.best is None or evaluation_score(result, settings) >= self.best["score"]:
+            mark = "  best so far"
+            self.best = {
+                "score": evaluation_score(result, settings),
+                "actor": {name: value.clone() for name, value in self.learner.actor.state_dict().items()},
+                "temperature": self.learner.temperature,
+                "cost_weight": self.cost_ramp.weight,
+                "evaluation": record,
+            }
+        log.say(
+            f"{format_seconds(self.elapsed_s):>6} {self.steps:>9} steps: success {result.successes}/{result.episodes} "
+            f"[{low:.3f}, {high:.3f}], median {format_time(result.median_time_s)}, "
+            f"peak force p95 {result.p95_force_n:.1f} N{mark}"
+        )
+        if self.steps >= settings.minimum_steps and evaluation_score(result, settings) >= settings.target_success:
+            self.target_met = f"evaluated success {result.success:.3f} within the bounds asked for"
+
+    def _report(self, log: ProgressLog, steps_per_s: float) -> None:
+        means = self._means.read()
+        figures = {
+            "success": self.recent_success,
+            "return": float(np.mean(self._returns)) if self._returns else 0.0,
+            "cost_weight": self.cost_ramp.weight,
+            "steps_per_s": steps_per_s,
+            "updates": float(self.updates),
+        }
+        log.scalars("train", figures, self.steps)
+        log.scalars("sac", means, self.steps)
+        log.scalars("reward", {name: float(np.mean(v)) for name, v in self._episode_terms.items()}, self.steps)
+        self._episode_terms.clear()
+        settings = self.config.trainer
+        left = (settings.steps - self.steps) / steps_per_s
+        if settings.wall_minutes > 0.0:
+            left = min(left, 60.0 * settings.wall_minutes - self.elapsed_s)
+        log.show(
+            success=f"{figures['success']:.2f}",
+            ret=f"{figures['return']:.1f}",
+            alpha=f"{self.learner.temperature:.3g}",
+            cost=f"{self.cost_ramp.weight:.2f}",
+            ends=format_seconds(max(0.0, left)),
+        )
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        self.store.save(self.state_dict(), self.replay)
+
+    def resume(self) -> None:
+        """Go back to the last checkpoint."""
+        self.load_state_dict(self.store.load(self.replay))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the replay memory."""
+        return {
+            "learner": self.learner.state_dict(),
+            "environment": self.environment.state_dict(),
+            "assembler": self._assembler.state_dict(),
+            "explorer": self._explorer.bit_generator.state,
+            "sampler": self._sampler.bit_generator.state,
+            "observation": self._observation,
+            "privileged": self._privileged,
+            "cost_weight": self.cost_ramp.weight,
+            "steps": self.steps,
+            "updates": self.updates,
+            "elapsed_s": self.elapsed_s,
+            "evaluations": self.evaluations,
+            "best": self.best,
+            "target_met": self.target_met,
+            "successes": list(self._successes),
+            "returns": list(self._returns),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put back what `state_dict` gave."""
+        self.learner.load_state_dict(state["learner"])
+        self.environment.load_state_dict(state["environment"])
+        self._assembler.load_state_dict(state["assembler"])
+        self._explorer.bit_generator.state = state["explorer"]
+        self._sampler.bit_generator.state = state["sampler"]
+        self._observation, self._privileged = state["observation"], state["privileged"]
+        self.cost_ramp.weight = state["cost_weight"]
+        self.steps, self.updates = state["steps"], state["updates"]
+        self.elapsed_s = state["elapsed_s"]
+        self.evaluations, self.best = state["evaluations"], state["best"]
+        self.target_met = state["target_met"]
+        self._successes.extend(state["successes"])
+        self._returns.extend(state["returns"])
+
+
+def configure_torch() -> None:
+    """One thread, which is fastest for networks of this size and leaves the other core to the physics; no denormals."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+def evaluation_score(result: EvaluationResult, settings: TrainerConfig) -> float:
+    """Success, less the relative excess over the bounds on median time and on the 95th percentile of peak force."""
+    score = result.success
+    for value, bound in (
+        (result.median_time_s, settings.target_time_s),
+        (result.p95_force_n, settings.target_force_n),
+    ):
+        if bound > 0.0:
+            score -= 1.0 if value is None else max(0.0, value / bound - 1.0)
+    return score
+
+
+def _passed(before: int, after: int, interval: int) -> bool:
+    """Whether a multiple of `interval` lies in (before, after]."""
+    return before // interval != after // interval

@@ -1,0 +1,1 @@
+"""Plug insertion: connectors, scene, scenarios, batched physics, reward, vector and Gymnasium environments."""
