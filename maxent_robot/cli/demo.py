@@ -1,0 +1,254 @@
+"""Rehearse insertions on the simulated arm, through the real ROS 2 graph, and write a report.
+
+Starts every node as a process of its own on a private ROS domain, runs the trials, ends every process, and writes
+report.html, trials.csv, run.mcap and the plots. With an error, the finished trials are still reported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from maxent_robot.errors import ConfigError, MaxentRobotError
+
+if TYPE_CHECKING:
+    from maxent_robot.bringup import NodeProcess
+    from maxent_robot.control.robot import RobotConfig
+    from maxent_robot.skill.bundle import SkillBundle
+    from maxent_robot.trials.outcome import TrialResult
+    from maxent_robot.trials.protocol import TrialPlan
+    from maxent_robot.trials.session import SessionFiles
+
+MODES = ("mean", "sample", "tempered")
+START_TIMEOUT_S = 60.0
+STATUS_PERIOD_S = 0.1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `maxent-robot demo`."""
+    parser.add_argument("--trials", type=int, default=20, help="number of trials (default: %(default)s)")
+    parser.add_argument(
+        "--skills",
+        nargs="+",
+        default=["plug_insertion", "usb_insertion"],
+        metavar="SKILL",
+        help="names or paths of skill bundles, which share the trials (default: plug_insertion usb_insertion)",
+    )
+    parser.add_argument("--mode", default="mean", choices=MODES, help="of the sampler (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of scenarios, starts and sampler (default: %(default)s)")
+    parser.add_argument("--output", type=Path, help="directory of the report (default: reports/<time>)")
+    parser.add_argument("--robot", default="sim", help="name or path of a simulated robot (default: %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
+    parser.add_argument("--domain-id", type=int, help="ROS domain (default: one that nothing uses)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the trials and write the report.
+
+    Raises:
+        MaxentRobotError: a mistake in the arguments, or a node that did not come up, did not answer or died.
+    """
+    import jinja2  # noqa: F401  what the end needs is asked for at the beginning
+    import matplotlib  # noqa: F401
+    import mcap  # noqa: F401
+    import mujoco  # noqa: F401
+    import rclpy  # noqa: F401
+
+    from maxent_robot.control.robot import load_robot
+    from maxent_robot.paths import find_skill
+    from maxent_robot.skill.bundle import load_bundle
+    from maxent_robot.trials.protocol import plan_trials
+    from maxent_robot.trials.session import SessionFiles
+
+    robot = load_robot(arguments.robot)
+    paths = [find_skill(skill) for skill in arguments.skills]
+    bundles = [load_bundle(path) for path in paths]
+    plans = plan_trials(
+        arguments.trials,
+        [(str(path), bundle.manifest.connector) for path, bundle in zip(paths, bundles, strict=True)],
+        arguments.seed,
+    )
+    if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
+        raise ConfigError(f"--json: no directory '{arguments.json.parent}'")
+    graph = _graph(arguments, plans[0])
+    directory = _output_directory(arguments.output)
+    files = SessionFiles(directory, arguments.mode, arguments.seed, robot.name, plans, bundles)
+    problem: BaseException | None = None
+    try:
+        with _interruptible():
+            _run_trials(arguments, robot, graph, plans, bundles, files)
+    except (MaxentRobotError, KeyboardInterrupt) as error:
+        problem = error
+    report = files.finish("" if problem is None else str(problem) or "ended by Ctrl-C")
+    if report is not None:
+        figures = files.figures()
+        low, high = figures["success_interval"]
+        print(
+            f"{figures['inserted']} of {figures['trials']} inserted "
+            f"(95 % Wilson interval {100 * low:.0f} to {100 * high:.0f} %)\nreport: {report}",
+            flush=True,
+        )
+        if arguments.json is not None:
+            arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if problem is not None:
+        raise problem
+    return 0
+
+
+def _run_trials(
+    arguments: argparse.Namespace,
+    robot: RobotConfig,
+    graph: Sequence[NodeProcess],
+    plans: Sequence[TrialPlan],
+    bundles: Sequence[SkillBundle],
+    files: SessionFiles,
+) -> None:
+    """Bring the graph up, run the trials, and end every process, whatever happens."""
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+
+    from maxent_robot.bringup import GraphOptions, LifecycleManager, NodeProcess, ProcessGroup
+    from maxent_robot.nodes.trial_node import TrialNode
+    from maxent_robot.nodes.trial_runner import TrialRunner, TrialSetup
+    from sim.plug.connectors import CONNECTORS
+
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    domain_id = _free_domain() if arguments.domain_id is None else arguments.domain_id
+    recorder = NodeProcess("recorder", "recorder_node", {"output": str(files.recording.resolve())})
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context((files.directory / "nodes.log").open("w", encoding="utf-8"))
+        group = ProcessGroup(
+            (*graph, recorder),
+            GraphOptions(domain_id=domain_id),
+            echo=lambda name, line: print(f"[{name}] {line}", file=log, flush=True),
+        )
+        stack.enter_context(group)
+        print(
+            f"starting {', '.join(process.name for process in group.processes)} on ROS domain {domain_id}", flush=True
+        )
+        manager = stack.enter_context(LifecycleManager("", domain_id, group.check, group.reason))
+        # The recorder is up before the others, so that it sees them from their first message on.
+        manager.bring_up([recorder.name, *(process.name for process in graph)], START_TIMEOUT_S)
+        context = rclpy.Context()
+        rclpy.init(args=[], context=context, domain_id=domain_id)
+        stack.callback(context.try_shutdown)
+        node = TrialNode(robot, context, group.check)
+        stack.callback(node.close)
+        depths = {bundle.manifest.connector: CONNECTORS[bundle.manifest.connector].depth for bundle in bundles}
+        setup = TrialSetup(depths, arguments.mode, files.criterion, files.start)
+        runner = TrialRunner(node, robot, manager, setup, loaded_skill=plans[0].skill)
+        try:
+            for plan in plans:
+                status = _StatusLine(plan, len(plans))
+                result, series = runner.run(plan, status.update)
+                status.clear()
+                files.realtime_factor = node.realtime_factor
+                files.add(result, series)
+                print(_line(result, len(plans)), flush=True)
+        except ExternalShutdownException as error:
+            raise KeyboardInterrupt from error
+
+
+def _graph(arguments: argparse.Namespace, first: TrialPlan) -> tuple[NodeProcess, ...]:
+    """The processes of the graph, set up for the first trial.
+
+    Raises:
+        ConfigError: the robot is not simulated.
+    """
+    from maxent_robot.bringup import load_graph, processes, run_overrides
+
+    overrides = run_overrides(skill=first.skill, mode=arguments.mode)
+    overrides.setdefault("policy", {}).update(seed=arguments.seed, connector=first.connector)
+    overrides["sim_arm"] = {"connector": first.connector, "scenario_seed": first.seed}
+    graph = processes(load_graph(), arguments.robot, overrides)
+    if "sim_arm" not in [process.name for process in graph]:
+        raise ConfigError(f"demo: robot '{arguments.robot}' is not simulated; allowed is a robot named sim")
+    return graph
+
+
+def _output_directory(chosen: Path | None) -> Path:
+    directory = chosen or Path("reports") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ConfigError(f"--output: '{directory}' exists and is not an empty directory")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--output: '{directory}' cannot be made: {error.strerror}") from error
+    return directory
+
+
+def _free_domain(listen_s: float = 0.5) -> int:
+    """A ROS domain of 1 to 100 on which no node of this machine is seen: the demo must reach no other arm."""
+    import rclpy
+
+    for attempt in range(10):
+        domain_id = 1 + (os.getpid() + 37 * attempt) % 100
+        context = rclpy.Context()
+        rclpy.init(args=[], context=context, domain_id=domain_id)
+        node = rclpy.create_node("listener", context=context, use_global_arguments=False, enable_rosout=False)
+        try:
+            time.sleep(listen_s)
+            if set(node.get_node_names()) <= {"listener"}:
+                return domain_id
+        finally:
+            node.destroy_node()
+            context.try_shutdown()
+    raise ConfigError("no free ROS domain found: name one with --domain-id")
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the run as Ctrl-C does, so that no process stays behind."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class _StatusLine:
+    """One line that is written over while a trial runs; nothing where standard output is not a terminal."""
+
+    def __init__(self, plan: TrialPlan, total: int) -> None:
+        self._head = f"{plan.number:>3}/{total}  {plan.connector:<8}"
+        self._shown_s = 0.0
+        self._enabled = sys.stdout.isatty()
+
+    def update(self, time_s: float, depth_m: float, force_n: float) -> None:
+        """Show the time, the depth and the force."""
+        now_s = time.monotonic()
+        if self._enabled and now_s - self._shown_s >= STATUS_PERIOD_S:
+            self._shown_s = now_s
+            print(
+                f"\r\x1b[K{self._head}  {time_s:5.2f} s   depth {1e3 * depth_m:6.1f} mm   force {force_n:5.1f} N",
+                end="",
+                flush=True,
+            )
+
+    def clear(self) -> None:
+        """Make room for the result."""
+        if self._enabled:
+            print("\r\x1b[K", end="")
+
+
+def _line(result: TrialResult, total: int) -> str:
+    return (
+        f"{result.trial:>3}/{total}  {result.connector:<8}  seed {result.seed:>10}  {result.outcome:<14}  "
+        f"{result.time_s:5.2f} s   peak {result.peak_force_n:5.1f} N   "
+        f"socket {result.estimate_error_mm:.1f} mm, {result.estimate_error_deg:.1f} deg off"
+    )

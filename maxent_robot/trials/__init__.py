@@ -1,0 +1,3 @@
+"""Trial protocol, statistics, recording and the report."""
+
+from __future__ import annotations

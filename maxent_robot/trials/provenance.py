@@ -1,0 +1,115 @@
+"""What was run, so that a report can be judged and the run repeated: `run.json` beside the report."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from maxent_robot import __version__
+from maxent_robot.config import config_from_mapping, setting, to_mapping
+from maxent_robot.errors import MaxentRobotError
+from maxent_robot.skill.bundle import MANIFEST_FILE, SkillBundle
+from maxent_robot.trials.outcome import SuccessCriterion
+from maxent_robot.trials.protocol import StartRange
+
+_DISTRIBUTIONS = ("numpy", "onnxruntime", "mujoco", "rclpy", "mcap")
+
+
+class ProvenanceError(MaxentRobotError):
+    """A record of a run cannot be read."""
+
+
+@dataclass(frozen=True)
+class SkillRecord:
+    """One skill bundle as it was run."""
+
+    name: str = setting(doc="name of the skill")
+    connector: str = setting(doc="connector that it inserts")
+    manifest_sha256: str = setting(doc="SHA-256 of skill.yaml, which holds those of the networks")
+    files: Mapping[str, str] = setting({}, doc="SHA-256 of each file named by the manifest")
+    training: Mapping[str, Any] = setting({}, doc="what made the networks, from the manifest")
+    evaluation: Mapping[str, Any] = setting({}, doc="figures of the evaluation in simulation, from the manifest")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One series of trials."""
+
+    started: str = setting(doc="local time of the start, ISO 8601 with offset")
+    duration_s: float = setting(unit="s", minimum=0.0, doc="from the start of the processes to the last trial")
+    command: str = setting(doc="command line")
+    robot: str = setting(doc="robot description")
+    mode: str = setting(doc="mode of the sampler")
+    seed: int = setting(minimum=0, doc="seed of the series")
+    planned: int = setting(minimum=0, doc="number of trials that were asked for")
+    skills: tuple[SkillRecord, ...] = setting((), doc="skills that were run")
+    criterion: SuccessCriterion = setting(SuccessCriterion(), doc="what counted as an insertion")
+    start: StartRange = setting(StartRange(), doc="where the trials started")
+    versions: Mapping[str, str] = setting({}, doc="versions of the software")
+    machine: Mapping[str, str] = setting({}, doc="the computer")
+    realtime_factor: float | None = setting(None, minimum=0.0, doc="simulated over real time; None on a real arm")
+    error: str = setting("", doc="why the series ended early; empty when it did not")
+
+
+def skill_record(bundle: SkillBundle) -> SkillRecord:
+    """Record of a loaded bundle."""
+    manifest = bundle.manifest
+    return SkillRecord(
+        name=manifest.name,
+        connector=manifest.connector,
+        manifest_sha256=hashlib.sha256((bundle.directory / MANIFEST_FILE).read_bytes()).hexdigest(),
+        files=dict(manifest.files),
+        training=asdict(manifest.training),
+        evaluation=dict(manifest.evaluation),
+    )
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of this package, Python and the libraries that the run depends on; those not installed are left out."""
+    versions = {"maxent_robot": __version__, "python": platform.python_version()}
+    for name in _DISTRIBUTIONS:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    if distribution := os.environ.get("ROS_DISTRO"):
+        versions["ROS_DISTRO"] = distribution
+    return versions
+
+
+def machine_description() -> dict[str, str]:
+    """Operating system, architecture and number of usable processor cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"system": platform.system(), "machine": platform.machine(), "cores": str(cores)}
+
+
+def command_line(arguments: Sequence[str] | None = None) -> str:
+    """The command as a user types it, without the path of the program."""
+    words = list(sys.argv if arguments is None else arguments)
+    return " ".join(["maxent-robot", *words[1:]])
+
+
+def write_run(path: str | os.PathLike[str], run: RunRecord) -> None:
+    """Write the record as JSON."""
+    Path(path).write_text(json.dumps(to_mapping(run), indent=2) + "\n", encoding="utf-8")
+
+
+def read_run(path: str | os.PathLike[str]) -> RunRecord:
+    """Read a record back.
+
+    Raises:
+        ProvenanceError: the file is missing or is not JSON.
+        ConfigError: a key or value is not one of a record.
+    """
+    try:
+        mapping = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProvenanceError(f"{path}: not a record of a run ({error})") from error
+    return config_from_mapping(mapping, RunRecord, source=os.fspath(path))

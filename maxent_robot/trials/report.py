@@ -1,0 +1,237 @@
+"""The report of a series of trials: one self-contained HTML page, made from the files of the run alone.
+
+`write_report(directory)` reads `trials.csv`, `series.npz` and `run.json` from a directory and writes `report.html` and
+the plots beside them, as often as wanted.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from maxent_robot.errors import MaxentRobotError
+from maxent_robot.trials.figures import MAX_PANELS, outcome_colour, panel_trials, write_figures
+from maxent_robot.trials.outcome import TrialResult
+from maxent_robot.trials.provenance import RunRecord, read_run
+from maxent_robot.trials.report_template import TEMPLATE
+from maxent_robot.trials.series import TrialSeries, read_series
+from maxent_robot.trials.summary import summarise_trials
+from maxent_robot.trials.table import read_trials
+
+TRIALS_FILE = "trials.csv"
+SERIES_FILE = "series.npz"
+RUN_FILE = "run.json"
+RECORDING_FILE = "run.mcap"
+REPORT_FILE = "report.html"
+
+_NONE = "\N{EN DASH}"
+
+
+class ReportError(MaxentRobotError):
+    """A report cannot be made."""
+
+
+def write_report(directory: str | os.PathLike[str]) -> Path:
+    """Make `report.html` and its plots in `directory`, from the data that lie there; returns the page's path.
+
+    Raises:
+        ReportError: matplotlib or Jinja2 is not installed, or there is no finished trial.
+        MaxentRobotError: a file of the run is missing or damaged.
+    """
+    place = Path(directory)
+    try:
+        import jinja2
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ReportError(f"the report needs {error.name}: pip install 'maxent-robot[report]'") from error
+    trials, run = read_trials(place / TRIALS_FILE), read_run(place / RUN_FILE)
+    if not trials:
+        raise ReportError(f"{place / TRIALS_FILE}: no finished trial, so there is nothing to report")
+    series = read_series(place / SERIES_FILE)
+    files = write_figures(place, trials, series, run.criterion)
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False)
+    environment.globals.update(
+        percent=_percent, interval=_interval, number=_number, mm=_mm, kinds=_kinds, offset=_offset,
+        colour=outcome_colour, flat=_flat, plain=_plain, figure=lambda name: _picture(name, files),
+    )  # fmt: skip
+    page = environment.from_string(TEMPLATE).render(**_content(trials, series, run))
+    target = place / REPORT_FILE
+    target.write_text(page, encoding="utf-8")
+    return target
+
+
+def _content(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries], run: RunRecord) -> dict[str, Any]:
+    figures = summarise_trials(trials, series)
+    errors = [t.estimate_error_mm for t in trials if not math.isnan(t.estimate_error_mm)]
+    spread = f" of {min(errors):.1f} to {max(errors):.1f} mm" if errors else ""
+    drawn = panel_trials(trials, series)
+    return {
+        "title": f"{figures['inserted']} of {figures['trials']} inserted",
+        "started": datetime.fromisoformat(run.started).strftime("%d %B %Y, %H:%M"),
+        "place": "simulated arm" if run.robot == "sim" else f"robot {run.robot}",
+        "setting": (
+            f"Each trial began at a random pose, with an unknown error{spread} "
+            "in where the robot believed the socket to be."
+        ),
+        "run": run,
+        "total": figures,
+        "groups": [*figures["connectors"].items(), ("all", figures)],
+        "cards": _cards(figures, run),
+        "trials": trials,
+        "panels_note": (
+            f" The {len(drawn)} panels show all failures first, up to {MAX_PANELS} trials."
+            if len(drawn) < len(trials)
+            else ""
+        ),
+        "interventions": [
+            {"name": name, "count": count, "trials": sum(bool(t.interventions.get(name)) for t in trials)}
+            for name, count in sorted(figures["interventions"].items(), key=lambda item: -item[1])
+        ],
+        "starts": _starts(run),
+        "limits": _limits(figures, run),
+    }
+
+
+def _cards(figures: Mapping[str, Any], run: RunRecord) -> Iterator[dict[str, str]]:
+    for connector, part in figures["connectors"].items():
+        yield {
+            "name": connector,
+            "value": f"{part['inserted']} of {part['trials']}",
+            "unit": "inserted",
+            "note": f"95 % interval {_interval(part['success_interval'])}",
+        }
+    time, force, latency = figures["time_s"], figures["peak_force_n"], figures["latency_ms"]
+    yield {
+        "name": "Time to insertion",
+        "value": _number(time["median"], 2),
+        "unit": "s median",
+        "note": f"95th percentile {_number(time['p95'], 2)} s, of the inserted",
+    }
+    yield {
+        "name": "Peak contact force",
+        "value": _number(force["p50"], 1),
+        "unit": "N median",
+        "note": f"95th percentile {_number(force['p95'], 1)} N, limit {run.criterion.force_limit_n:g} N",
+    }
+    changed, faults = sum(figures["interventions"].values()), sum(figures["faults"].values())
+    yield {
+        "name": "Supervisor",
+        "value": str(faults),
+        "unit": "fault" if faults == 1 else "faults",
+        "note": f"{changed} interventions",
+    }
+    yield {
+        "name": "Policy latency",
+        "value": _number(latency["p50"], 2),
+        "unit": "ms median",
+        "note": f"99th percentile {_number(latency['p99'], 2)} ms",
+    }
+    yield {
+        "name": "Slowest insertion",
+        "value": _number(time["max"], 2),
+        "unit": "s",
+        "note": f"allowed {run.criterion.timeout_s:g} s",
+    }
+    yield {
+        "name": "Largest force",
+        "value": _number(force["max"], 1),
+        "unit": "N",
+        "note": "over all trials, 10 ms mean, with sensor noise",
+    }
+
+
+def _starts(run: RunRecord) -> str:
+    s = run.start
+    return (
+        f"up to {_mm(s.lateral_m)} mm off the estimated axis, {_mm(s.height_min_m)} to {_mm(s.height_max_m)} mm above "
+        f"the estimated mouth, tilted by up to {math.degrees(s.tilt_rad):.3g}°, "
+        f"turned by up to {math.degrees(s.yaw_rad):.3g}°"
+    )
+
+
+def _limits(figures: Mapping[str, Any], run: RunRecord) -> Iterator[str]:
+    low, _ = figures["success_interval"]
+    if run.robot == "sim":
+        if run.realtime_factor is not None and run.realtime_factor < 0.98:
+            yield (
+                f"The machine was too busy to simulate in real time (factor {run.realtime_factor:.2f}), so the arm "
+                "moved more slowly against the clock of the nodes than a real one; the times are those of that clock."
+            )
+        yield (
+            "This is a rehearsal: the arm, the plug, the socket and the force sensor are MuJoCo models, run in real "
+            "time by a process of their own. No hardware moved, and a real arm, connector and grip differ in ways that "
+            "are not in the models. The nodes, messages and supervisor are those that drive the real arm."
+        )
+        yield (
+            "Errors of the estimate, clearances, friction and stiffness were drawn from ranges like those of the "
+            "training. Nothing here says what happens outside them."
+        )
+        yield (
+            "The true depth that decides success comes from the simulator. The policy and the supervisor never see it; "
+            "on a real arm something else has to judge."
+        )
+    yield (
+        f"{figures['trials']} trials show a success rate of at least {_percent(low)} with 97.5 % confidence, and no "
+        "more. They do not compare skills or modes: that takes paired trials, and more of them (maxent-robot evaluate)."
+    )
+    yield "Latency is that of this machine with everything running on it, without a real-time kernel."
+    yield (
+        "The supervisor is application software, not safety-rated. It never replaces the robot's own safety functions, "
+        "guards or emergency stop."
+    )
+
+
+def _picture(name: str, files: Mapping[str, Path]) -> Any:
+    from markupsafe import Markup
+
+    if name not in files:
+        return Markup('<p class="none">No samples were recorded for this plot.</p>')
+    data = base64.b64encode(files[name].read_bytes()).decode("ascii")
+    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(name, data)
+
+
+def _percent(value: float | None) -> str:
+    return _NONE if value is None else f"{100 * value:.0f} %"
+
+
+def _interval(bounds: Sequence[float]) -> str:
+    return f"{100 * bounds[0]:.0f} to {100 * bounds[1]:.0f} %"
+
+
+def _number(value: float | None, decimals: int) -> str:
+    return _NONE if value is None or math.isnan(value) else f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def _mm(value_m: float) -> str:
+    return f"{1000 * value_m:g}"
+
+
+def _offset(trial: TrialResult) -> str:
+    if math.isnan(trial.estimate_error_mm):
+        return _NONE
+    return f"{trial.estimate_error_mm:.1f} mm, {trial.estimate_error_deg:.1f}°"
+
+
+def _kinds(interventions: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(interventions.items()) if count) or _NONE
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return " to ".join(_plain(v) for v in value) if len(value) == 2 else ", ".join(_plain(v) for v in value)
+    return str(value)
+
+
+def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in mapping.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", value
