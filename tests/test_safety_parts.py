@@ -1,0 +1,159 @@
+"""The parts of the supervisor by themselves: guards, state machine, watchdog, motions, limits files."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maxent_robot.config import config_from_mapping, to_mapping
+from maxent_robot.control import rotations
+from maxent_robot.control.pose import Pose
+from maxent_robot.control.robot import load_robot
+from maxent_robot.errors import ConfigError
+from maxent_robot.safety import guards
+from maxent_robot.safety.faults import Fault, Violation
+from maxent_robot.safety.gate import limit_speed
+from maxent_robot.safety.limits import AccelerationLimits, SpeedLimits, SupervisorLimits, load_limits
+from maxent_robot.safety.motion import ControlledStop, MinimumJerkMove
+from maxent_robot.safety.state_machine import TRANSITIONS, IllegalTransition, State, StateMachine
+from maxent_robot.safety.watchdog import Watchdog
+
+SPEED = SpeedLimits(0.25, 1.0)
+ACCELERATION = AccelerationLimits(1.0, 4.0)
+BOX = load_limits("sim").workspace
+
+finite = st.floats(-2.0, 2.0)
+vectors = st.tuples(finite, finite, finite)
+
+
+def fault(violation: Violation | None) -> Fault | None:
+    return None if violation is None else violation.fault
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_no_guard_lets_a_number_pass_that_is_not_finite(bad: float) -> None:
+    twist, q = np.full(6, bad), np.array([0.0, bad])
+    limit = np.ones(2)
+    assert fault(guards.check_finite(twist, "x")) is Fault.NONFINITE
+    assert fault(guards.check_tcp_speed(twist, SPEED)) is Fault.TCP_SPEED
+    assert fault(guards.check_force(twist, 30.0)) is Fault.FORCE
+    assert fault(guards.check_torque(twist, 5.0)) is Fault.TORQUE
+    assert fault(guards.check_workspace(np.full(3, bad), BOX, 0.0, "x")) is Fault.WORKSPACE
+    assert fault(guards.check_joint_positions(q, -limit, limit, 0.0, ("a", "b"))) is Fault.JOINT_POSITION
+    assert fault(guards.check_joint_velocities(q, limit, ("a", "b"))) is Fault.JOINT_VELOCITY
+    assert guards.check_age(bad, 0.1, Fault.STALE_WRENCH, "x") is not None
+
+
+def test_guards_let_pass_what_is_on_the_limit() -> None:
+    assert guards.check_force(np.array([0.0, 0.0, 30.0, 0.0, 0.0, 0.0]), 30.0) is None
+    assert guards.check_workspace(np.array(BOX.maximum), BOX, 0.0, "TCP") is None
+    assert guards.check_joint_velocities(np.array([-1.0]), np.array([1.0]), ("a",)) is None
+    assert guards.check_age(0.1, 0.1, Fault.STALE_WRENCH, "wrench") is None
+    assert guards.check_stamp(1.0, 1.0, "wrench") is None
+
+
+def test_a_violation_names_what_it_is_about_the_value_and_the_limit() -> None:
+    q, limit = np.array([0.0, 1.2]), np.ones(2)
+    violation = guards.check_joint_positions(q, -limit, limit, 0.1, ("shoulder", "elbow"))
+    assert str(violation) == "JOINT_POSITION: position of elbow is 1.2 rad, allowed is -0.9 to 0.9 rad"
+    names = guards.check_names(["a", "b"], ["a", "c"], "joint in joint_states")
+    assert str(names) == "NAME_OR_SIZE_MISMATCH: joint in joint_states: c is not there, allowed is among a, b"
+    assert fault(guards.check_names(["a", "a"], ["a"], "joint")) is Fault.NAME_OR_SIZE_MISMATCH
+
+
+@pytest.mark.parametrize("source", list(State))
+@pytest.mark.parametrize("destination", list(State))
+def test_the_state_machine_allows_the_table_and_nothing_else(source: State, destination: State) -> None:
+    machine = StateMachine()
+    machine._state = source
+    if destination in TRANSITIONS[source]:
+        machine.to(destination)
+        assert machine.state is destination
+        return
+    with pytest.raises(IllegalTransition, match=f"{destination.value} does not follow {source.value}"):
+        machine.to(destination)
+    assert machine.state is source
+
+
+def test_a_fault_is_left_for_inactive_only() -> None:
+    assert TRANSITIONS[State.FAULT] == {State.INACTIVE}
+
+
+def test_a_watchdog_is_expired_before_its_first_feed_and_after_its_limit() -> None:
+    watchdog = Watchdog(0.1)
+    assert watchdog.expired(0.0)
+    watchdog.feed(5.0)
+    assert not watchdog.expired(5.1 - 1e-9)
+    assert watchdog.expired(5.11)
+
+
+@settings(deadline=None, max_examples=50)
+@given(vectors, vectors)
+def test_speed_is_limited_and_directions_are_kept(linear: tuple[float, ...], angular: tuple[float, ...]) -> None:
+    twist = np.array([*linear, *angular])
+    limited = limit_speed(twist, SPEED)
+    assert np.linalg.norm(limited[:3]) <= 0.25 * (1 + 1e-8)
+    assert np.linalg.norm(limited[3:]) <= 1.0 * (1 + 1e-8)
+    np.testing.assert_allclose(np.cross(limited[:3], twist[:3]), 0.0, atol=1e-12)
+    np.testing.assert_allclose(limit_speed(limited, SPEED), limited, rtol=1e-8)
+
+
+@settings(deadline=None, max_examples=50)
+@given(vectors, st.tuples(*[st.floats(-1.0, 1.0)] * 3))
+def test_a_move_starts_and_ends_at_rest_and_keeps_its_limits(shift: tuple[float, ...], turn: tuple[float, ...]) -> None:
+    start = Pose.from_rotvec([0.4, 0.1, 0.3], [0.0, 3.0, 0.1])
+    goal = Pose(
+        start.position + np.array(shift), rotations.multiply(rotations.from_rotvec(np.array(turn)), start.quaternion)
+    )
+    move = MinimumJerkMove.within(start, goal, SPEED, ACCELERATION)
+    times = np.linspace(0.0, move.duration_s, 101)
+    path = [move.pose(float(time_s)) for time_s in times]
+    np.testing.assert_allclose(path[0].position, start.position, atol=1e-12)
+    np.testing.assert_allclose(path[-1].position, goal.position, atol=1e-12)
+    if move.duration_s < 1e-6:
+        return
+    step_s = times[1]
+    velocity = np.diff([pose.position for pose in path], axis=0) / step_s
+    turns = [rotations.difference(b.quaternion, a.quaternion) for a, b in itertools.pairwise(path)]
+    assert np.linalg.norm(velocity, axis=1).max() <= SPEED.linear_m_s * 1.001
+    assert np.linalg.norm(turns, axis=1).max() / step_s <= SPEED.angular_rad_s * 1.001
+    acceleration = np.linalg.norm(np.diff(velocity, axis=0), axis=1) / step_s
+    assert acceleration.max() <= ACCELERATION.linear_m_s2 * 1.01
+    assert np.linalg.norm(velocity[0]) <= 0.02 * SPEED.linear_m_s
+
+
+def test_a_controlled_stop_is_linear_in_time_and_within_the_deceleration() -> None:
+    stop = ControlledStop.within(np.array([0.3, 0.0, 0.0, 0.0, 0.0, 0.8]), ACCELERATION)
+    assert stop.duration_s == pytest.approx(0.3)
+    np.testing.assert_allclose(stop.remaining(0.15), [0.15, 0.0, 0.0, 0.0, 0.0, 0.4])
+    assert not stop.remaining(0.3).any()
+
+
+@pytest.mark.parametrize("name", ["sim", "fr3", "ur5e"])
+def test_shipped_limits_load_and_hold_the_home_pose_of_their_robot(name: str) -> None:
+    limits, robot = load_limits(name), load_robot(name)
+    home = np.array(robot.home)
+    assert guards.check_workspace(robot.chain().forward(home).position, limits.workspace, 0.0, "home") is None
+    low, high = robot.joint_values("position_min"), robot.joint_values("position_max")
+    assert guards.check_joint_positions(home, low, high, limits.joints.position_margin_rad, robot.joint_names) is None
+    assert limits.policy_speed.linear_m_s <= limits.measured_speed.linear_m_s
+    impedance = robot.impedance
+    assert np.linalg.norm(impedance.force_max) < limits.contact.force_n
+    assert max(impedance.force_max) / impedance.stiffness_translation < limits.jump.translation_m
+
+
+def test_limits_that_contradict_each_other_are_refused() -> None:
+    mapping = to_mapping(load_limits("sim"))
+    mapping["workspace"]["minimum"] = [0.9, -0.3, 0.0]
+    with pytest.raises(ConfigError, match=r"x of minimum is 0\.9 m, must be below maximum"):
+        config_from_mapping(mapping, SupervisorLimits)
+
+
+def test_an_unknown_limits_name_lists_the_shipped_ones() -> None:
+    with pytest.raises(ConfigError, match=r"no limits 'fr4'.*fr3, sim, ur5e"):
+        load_limits("fr4")

@@ -1,0 +1,453 @@
+"""Behaviour of the supervisor's core: requests, motion within limits, every fault by its name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from safety_bench import CHAIN, HOME, POLICY_PERIOD_S, ROBOT, STEP_S, SafetyBench, limits
+
+from maxent_robot.control import rotations
+from maxent_robot.control.pose import Pose
+from maxent_robot.safety.faults import RESPONSES, Fault, Reaction, Violation
+from maxent_robot.safety.state_machine import State
+
+FORWARD = (0.02, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+def distance(a: Pose, b: Pose) -> float:
+    return float(np.linalg.norm(a.position - b.position))
+
+
+def targets(bench: SafetyBench) -> np.ndarray:
+    """(k, 3) positions of all targets so far."""
+    return np.array([command.target.position for command in bench.commands if command.target is not None])
+
+
+def test_nothing_is_sent_before_arming_and_arming_holds_the_measured_pose() -> None:
+    bench = SafetyBench()
+    assert bench.run(0.1).target is None
+    bench.arm()
+    command = bench.run(0.5)
+    assert command.state is State.ARMED
+    assert command.source == "hold"
+    assert command.target is not None
+    assert distance(command.target, HOME) < 1e-9
+
+
+@pytest.mark.parametrize("missing", ["joint_states", "wrench"])
+def test_arming_is_refused_with_the_name_of_the_missing_or_stale_topic(missing: str) -> None:
+    bench = SafetyBench()
+    bench.joint_states, bench.wrenches = missing != "joint_states", missing != "wrench"
+    bench.run(0.1)
+    assert bench.supervisor.request_arm(bench.now_s) == (
+        False,
+        f"arm refused: {missing}: no message yet, allowed is 0.25 s",
+    )
+    bench.joint_states = bench.wrenches = True
+    bench.run(0.1)
+    bench.joint_states, bench.wrenches = missing != "joint_states", missing != "wrench"
+    bench.run(0.3)
+    success, message = bench.supervisor.request_arm(bench.now_s)
+    assert not success
+    assert message.startswith(f"arm refused: {missing}: the last message came 0.3")
+
+
+def test_arming_is_refused_while_the_arm_moves() -> None:
+    bench = SafetyBench()
+    bench.run(0.1)
+    bench.qd = np.full(7, 0.2)
+    bench.send_joint_state(arrival=bench.arrival(1e-3))
+    assert bench.supervisor.request_arm(bench.now_s) == (False, "arm refused: the arm is moving")
+
+
+def test_arming_tares_a_small_bias_and_refuses_a_large_one() -> None:
+    bench = SafetyBench()
+    bench.contact = np.array([0.0, 0.0, 8.0, 0.0, 0.0, 0.0])
+    bench.arm()
+    bench.run(0.05)
+    assert np.linalg.norm(bench.supervisor.arm.contact()) < 1e-9
+    bench.contact = np.array([0.0, 0.0, 14.0, 0.0, 0.0, 0.0])
+    bench.run(0.5)
+    assert np.linalg.norm(bench.supervisor.arm.contact()[:3]) == pytest.approx(6.0)
+    success, message = bench.supervisor.request_arm(bench.now_s)
+    assert not success
+    assert "a bias of 14 N" in message
+
+
+@pytest.mark.parametrize("request_name", ["request_start", "request_reset"])
+def test_requests_out_of_turn_are_refused_with_the_state(request_name: str) -> None:
+    bench = SafetyBench()
+    bench.run(0.1)
+    success, message = getattr(bench.supervisor, request_name)(bench.now_s)
+    assert not success
+    assert "state is INACTIVE" in message
+
+
+def test_the_policy_is_ramped_in_and_then_followed() -> None:
+    bench = SafetyBench()
+    bench.arm()
+    bench.step()
+    assert bench.supervisor.request_start(bench.now_s)[0]
+    bench.twist = np.array(FORWARD)
+    bench.run(bench.limits.ramp_s)
+    steps = np.diff(targets(bench)[:, 0])
+    ramp = steps[-round(bench.limits.ramp_s / STEP_S) :]
+    assert np.all(np.diff(ramp) >= -1e-9)
+    assert ramp[0] < 0.1 * FORWARD[0] * STEP_S
+    bench.run(0.5)
+    assert bench.last.state is State.RUNNING
+    assert bench.last.source == "policy"
+    assert np.diff(targets(bench)[-50:, 0]) == pytest.approx(FORWARD[0] * STEP_S)
+
+
+def test_a_twist_expires_after_two_periods_and_silence_ends_in_hold() -> None:
+    bench = SafetyBench()
+    bench.start(FORWARD)
+    bench.twist = None
+    bench.run(2 * POLICY_PERIOD_S + STEP_S)
+    stopped_at = targets(bench)[-1]
+    assert bench.run(0.5).state is State.RUNNING
+    np.testing.assert_allclose(targets(bench)[-1], stopped_at, atol=1e-9)
+    assert bench.last.interventions["expired"] == 1
+    assert bench.run(0.6).state is State.HOLD
+    assert bench.fault_names == {"STALE_ACTION"}
+    assert bench.supervisor.request_reset(bench.now_s) == (True, "reset to ARMED")
+
+
+def test_a_fast_twist_is_slowed_keeping_its_direction() -> None:
+    bench = SafetyBench()
+    bench.start((3.0, 4.0, 0.0, 0.0, 0.0, 0.0))
+    step = np.diff(targets(bench)[-2:], axis=0)[0]
+    np.testing.assert_allclose(step, [0.06 * STEP_S, 0.08 * STEP_S, 0.0], atol=1e-9)
+    assert bench.last.interventions["speed"] == 1
+
+
+def test_the_target_stops_at_the_workspace() -> None:
+    bench = SafetyBench()
+    bench.start((0.0, 0.1, 0.0, 0.0, 0.0, 0.0))
+    bench.run(4.0)
+    assert bench.last.state is State.RUNNING
+    assert targets(bench)[:, 1].max() == pytest.approx(0.3, abs=1e-9)
+    assert bench.last.interventions["workspace"] == 1
+
+
+def test_the_leash_bounds_the_distance_to_an_arm_that_does_not_follow() -> None:
+    bench = SafetyBench(follows=False)
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.5))
+    bench.run(1.0)
+    leash_m = ROBOT.impedance.force_max[0] / ROBOT.impedance.stiffness_translation
+    assert bench.last.target is not None
+    assert bench.last.target.position[0] - HOME.position[0] == pytest.approx(leash_m)
+    turn = rotations.difference(bench.last.target.quaternion, HOME.quaternion)
+    assert turn[2] == pytest.approx(ROBOT.impedance.torque_max[2] / ROBOT.impedance.stiffness_rotation)
+    assert bench.last.interventions["leash"] == 1
+
+
+def test_where_leash_and_workspace_exclude_each_other_the_leash_holds() -> None:
+    bench = SafetyBench(limits(workspace={"maximum": [0.70, 0.02, 0.70], "tolerance_m": 0.2}), follows=False)
+    bench.start()
+    for k in range(100):
+        bench.q = CHAIN.inverse(Pose(HOME.position + np.array([0.0, 0.001 * k, 0.0]), HOME.quaternion), bench.q)
+        bench.step()
+    assert bench.last.state is State.RUNNING
+    assert targets(bench)[-1, 1] == pytest.approx(0.099 - 0.015)
+
+
+def test_near_the_force_ceiling_it_is_degraded_and_slower() -> None:
+    bench = SafetyBench()
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    bench.contact = np.array([0.0, 0.0, 26.0, 0.0, 0.0, 0.0])
+    bench.step(5)
+    assert bench.last.state is State.DEGRADED
+    assert np.diff(targets(bench)[-2:, 0])[0] == pytest.approx(0.05 * STEP_S)
+    bench.contact = np.zeros(6)
+    bench.step(5)
+    assert bench.last.state is State.RUNNING
+
+
+def test_a_stop_decelerates_within_the_limit_and_leaves_nothing_pulling() -> None:
+    bench = SafetyBench()
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    before = len(targets(bench))
+    assert bench.supervisor.request_stop(bench.now_s) == (True, "stopping")
+    bench.run(0.3)
+    assert bench.last.state is State.HOLD
+    speed = np.linalg.norm(np.diff(targets(bench)[before - 1 :], axis=0), axis=1) / STEP_S
+    assert speed.max() <= 0.1 + 1e-9
+    assert np.abs(np.diff(speed)).max() <= bench.limits.acceleration.linear_m_s2 * STEP_S + 1e-6
+    assert bench.last.target is not None
+    assert distance(bench.last.target, bench.measured) < 1e-6
+    assert bench.supervisor.request_stop(bench.now_s)[0]
+
+
+def test_a_move_is_straight_within_its_limits_and_ends_armed() -> None:
+    bench = SafetyBench()
+    bench.arm()
+    goal = Pose(
+        HOME.position + np.array([0.1, -0.05, -0.1]),
+        rotations.multiply(rotations.from_rotvec([0, 0, 0.4]), HOME.quaternion),
+    )
+    assert bench.supervisor.on_move_target(goal, ROBOT.base_frame, bench.now_s) == (True, "moving")
+    began = len(bench.commands)
+    bench.step(2)
+    assert (bench.last.state, bench.last.source) == (State.RUNNING, "move")
+    bench.run(4.0)
+    assert (bench.last.state, bench.last.move) == (State.ARMED, "reached")
+    assert bench.last.target is not None
+    assert distance(bench.last.target, goal) < 1e-6
+    path = targets(bench)[began - len(bench.commands) :]
+    speed = np.linalg.norm(np.diff(path, axis=0), axis=1) / STEP_S
+    assert 0.2 < speed.max() <= bench.limits.move_speed.linear_m_s + 1e-9
+    line = (goal.position - HOME.position) / distance(goal, HOME)
+    off = (path - HOME.position) - np.outer((path - HOME.position) @ line, line)
+    assert np.abs(off).max() < 1e-6
+
+
+def test_a_move_waits_for_an_arm_that_is_blocked_and_then_fails_with_a_reason() -> None:
+    bench = SafetyBench(limits(move={"timeout_s": 1.0}), follows=False)
+    bench.arm()
+    goal = Pose(HOME.position + np.array([0.1, 0.0, 0.0]), HOME.quaternion)
+    assert bench.supervisor.on_move_target(goal, ROBOT.base_frame, bench.now_s)[0]
+    bench.run(1.0)
+    assert bench.last.distance_m <= 0.015 + 1e-9
+    bench.run(3.5)
+    assert bench.last.state is State.ARMED
+    assert bench.last.move.startswith("failed: 100.0 mm and 0.000 rad from the goal")
+    assert bench.last.distance_m < 1e-9
+
+
+def test_a_move_overcomes_the_friction_that_leaves_the_arm_short() -> None:
+    bench = SafetyBench()
+    bench.stiction_m = 0.006
+    bench.arm()
+    goal = Pose(HOME.position + np.array([0.05, 0.02, 0.0]), HOME.quaternion)
+    bench.supervisor.on_move_target(goal, ROBOT.base_frame, bench.now_s)
+    bench.run(4.0)
+    assert bench.last.move == "reached"
+    assert distance(bench.measured, goal) <= bench.limits.move.tolerance_m + 1e-9
+
+
+def test_a_stop_during_a_move_is_controlled() -> None:
+    bench = SafetyBench()
+    bench.arm()
+    goal = Pose(HOME.position + np.array([0.15, 0.0, 0.0]), HOME.quaternion)
+    bench.supervisor.on_move_target(goal, ROBOT.base_frame, bench.now_s)
+    bench.run(0.5)
+    speed = np.diff(targets(bench)[-2:, 0])[0] / STEP_S
+    assert speed > 0.1
+    before = len(targets(bench))
+    bench.supervisor.request_stop(bench.now_s)
+    bench.run(0.5)
+    assert bench.last.state is State.HOLD
+    assert bench.last.move.startswith("failed: OPERATOR_STOP")
+    speeds = np.linalg.norm(np.diff(targets(bench)[before - 2 :], axis=0), axis=1) / STEP_S
+    # A measured pose that runs one cycle behind: the stop may begin one cycle's acceleration late.
+    assert np.abs(np.diff(speeds)).max() <= 2.1 * bench.limits.acceleration.linear_m_s2 * STEP_S
+
+
+@pytest.mark.parametrize(
+    ("goal", "frame", "reason"),
+    [
+        (Pose(HOME.position + np.array([0.0, 0.5, 0.0]), HOME.quaternion), ROBOT.base_frame, "WORKSPACE"),
+        (Pose(HOME.position * np.nan, HOME.quaternion), ROBOT.base_frame, "NONFINITE"),
+        (Pose(HOME.position, np.zeros(4)), ROBOT.base_frame, "norm of the quaternion"),
+        (HOME, "map", "frame_id"),
+    ],
+)
+def test_a_move_that_can_not_be_made_is_refused(goal: Pose, frame: str, reason: str) -> None:
+    bench = SafetyBench()
+    bench.arm()
+    success, message = bench.supervisor.on_move_target(goal, frame, bench.now_s)
+    assert not success
+    assert reason in message
+    bench.run(0.1)
+    assert bench.last.state is State.ARMED
+    assert bench.last.move.startswith("refused: ")
+
+
+def test_a_move_is_taken_in_armed_only() -> None:
+    bench = SafetyBench()
+    assert "state is INACTIVE" in bench.supervisor.on_move_target(HOME, ROBOT.base_frame, bench.now_s)[1]
+    bench.start(FORWARD)
+    assert "state is RUNNING" in bench.supervisor.on_move_target(HOME, ROBOT.base_frame, bench.now_s)[1]
+
+
+def test_deactivation_sends_the_measured_pose_once_and_then_nothing() -> None:
+    bench = SafetyBench(follows=False)
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert bench.last.distance_m > 0.01
+    final = bench.supervisor.deactivate(bench.now_s)
+    assert final.target is not None
+    assert distance(final.target, bench.measured) < 1e-9
+    assert final.state is State.INACTIVE
+    assert bench.run(0.1).target is None
+
+
+def spin(bench: SafetyBench, velocities: list[float]) -> None:
+    """One joint state of a fast arm, seen by a cycle."""
+    bench.send_joint_state(velocities=velocities, arrival=bench.arrival(1e-4))
+    bench.commands.append(bench.supervisor.tick(bench.now_s))
+
+
+def jump(bench: SafetyBench) -> None:
+    bench.q = bench.q + np.array([0.0, 0.2, 0, 0, 0, 0, 0])
+
+
+def outside(bench: SafetyBench) -> None:
+    """Moved outside by something else, slowly."""
+    start = bench.measured
+    for k in range(240):
+        bench.q = CHAIN.inverse(Pose(start.position + np.array([0.0, 0.0014 * k, 0.0]), start.quaternion), bench.q)
+        bench.step()
+
+
+PROVOCATIONS: dict[Fault, Callable[[SafetyBench], object]] = {
+    Fault.STALE_JOINT_STATE: lambda bench: setattr(bench, "joint_states", False),
+    Fault.STALE_WRENCH: lambda bench: setattr(bench, "wrenches", False),
+    Fault.STALE_ACTION: lambda bench: setattr(bench, "twist", None),
+    Fault.CLOCK_JUMP: lambda bench: bench.send_joint_state(arrival=bench.arrival(-0.5)),
+    Fault.NONFINITE: lambda bench: bench.send_twist([0.0, math.nan, 0.0, 0.0, 0.0, 0.0]),
+    Fault.NAME_OR_SIZE_MISMATCH: lambda bench: bench.send_joint_state(names=["a", *ROBOT.joint_names[1:]]),
+    Fault.JOINT_POSITION: lambda bench: setattr(bench, "q", np.array([0.0, -0.2, 0.0, -2.2, 0.0, 2.0, 3.04])),
+    Fault.JOINT_VELOCITY: lambda bench: spin(bench, [0, 0, 0, 0, 0, 0, 4.0]),
+    Fault.WORKSPACE: outside,
+    Fault.TCP_SPEED: lambda bench: spin(bench, [1.5, 0, 0, 0, 0, 0, 0]),
+    Fault.FORCE: lambda bench: setattr(bench, "contact", np.array([0.0, 31.0, 0.0, 0.0, 0.0, 0.0])),
+    Fault.TORQUE: lambda bench: setattr(bench, "contact", np.array([0.0, 0.0, 0.0, 0.0, 0.0, 5.5])),
+    Fault.COMMAND_JUMP: jump,
+    Fault.SECOND_PUBLISHER: lambda bench: bench.supervisor.report(
+        Fault.SECOND_PUBLISHER, Violation(Fault.SECOND_PUBLISHER, "number of publishers", "2", "1")
+    ),
+    Fault.OPERATOR_STOP: lambda bench: bench.supervisor.request_stop(bench.now_s),
+}
+
+
+def test_every_fault_has_a_response_and_a_provocation() -> None:
+    assert set(RESPONSES) == set(Fault) == set(PROVOCATIONS)
+
+
+@pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.value)
+def test_every_fault_stops_the_arm_and_is_latched(fault: Fault) -> None:
+    bench = SafetyBench()
+    bench.start(FORWARD)
+    bench.follows = fault not in (Fault.WORKSPACE, Fault.JOINT_POSITION, Fault.COMMAND_JUMP)
+    PROVOCATIONS[fault](bench)
+    bench.run(1.5)
+    assert fault.value in bench.fault_names
+    assert bench.last.state is RESPONSES[fault].final
+    assert bench.last.source == "hold"
+    bench.run(0.1)
+    rest = targets(bench)[-1]
+    bench.joint_states = bench.wrenches = True
+    bench.run(0.5)
+    np.testing.assert_allclose(targets(bench)[-1], rest, atol=1e-9)
+    assert fault.value in bench.fault_names
+    assert bench.last.state is RESPONSES[fault].final
+    assert not bench.supervisor.request_start(bench.now_s)[0]
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if RESPONSES[fault].reaction is Reaction.RELEASE])
+def test_a_release_puts_the_target_on_the_measured_pose_at_once(fault: Fault) -> None:
+    bench = SafetyBench(follows=False)
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert bench.last.distance_m > 0.01
+    bench.supervisor.report(fault, Violation(fault, "test", 2.0, 1.0))
+    bench.step()
+    assert bench.last.state is State.FAULT
+    assert bench.last.distance_m < 1e-9
+
+
+def test_a_release_that_would_be_a_jump_is_not_sent_and_says_so() -> None:
+    bench = SafetyBench(follows=False)
+    bench.start()
+    at = targets(bench)[-1]
+    bench.q = bench.q + np.array([0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    assert bench.run(0.1).state is State.FAULT
+    assert bench.fault_names == {"WORKSPACE", "COMMAND_JUMP"}
+    np.testing.assert_allclose(targets(bench)[-1], at, atol=1e-9)
+
+
+def test_stale_joint_states_freeze_the_target() -> None:
+    bench = SafetyBench(follows=False)
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    at = targets(bench)[-1]
+    bench.joint_states = False
+    bench.run(0.5)
+    assert bench.last.state is State.FAULT
+    np.testing.assert_allclose(targets(bench)[-1], at, atol=1e-9)
+
+
+def test_a_frozen_target_stays_when_the_arm_is_seen_elsewhere_afterwards() -> None:
+    bench = SafetyBench(follows=False)
+    bench.start(FORWARD)
+    bench.joint_states = False
+    bench.run(0.5)
+    at = targets(bench)[-1]
+    bench.q = CHAIN.inverse(Pose(HOME.position - np.array([0.02, 0.0, 0.0]), HOME.quaternion), bench.q)
+    bench.joint_states = True
+    assert bench.run(0.1).state is State.FAULT
+    np.testing.assert_allclose(targets(bench)[-1], at, atol=1e-9)
+
+
+def test_a_graver_fault_overrides_a_stop_under_way() -> None:
+    bench = SafetyBench(limits(acceleration={"linear_m_s2": 0.05}))
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    bench.supervisor.request_stop(bench.now_s)
+    assert bench.run(0.2).state is State.STOPPING
+    bench.contact = np.array([40.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    assert bench.step(3).state is State.FAULT
+    assert {"OPERATOR_STOP", "FORCE"} <= bench.fault_names
+
+
+def test_a_fault_is_reset_only_when_its_cause_is_gone() -> None:
+    bench = SafetyBench()
+    bench.start(FORWARD)
+    bench.contact = np.array([40.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    bench.run(0.1)
+    success, message = bench.supervisor.request_reset(bench.now_s)
+    assert not success
+    assert "the cause is still there: FORCE: contact force is 40 N, allowed is 30 N" in message
+    bench.contact = np.zeros(6)
+    bench.run(0.1)
+    assert bench.last.state is State.FAULT
+    assert bench.supervisor.request_reset(bench.now_s) == (True, "reset to INACTIVE: arm again")
+    assert bench.step().target is None
+    assert bench.last.faults == ()
+
+
+def test_one_bad_message_between_two_cycles_is_not_hidden_by_a_good_one() -> None:
+    bench = SafetyBench()
+    bench.start(FORWARD)
+    bench.send_joint_state([math.inf] * 7, arrival=bench.arrival(1e-4))
+    bench.send_joint_state(arrival=bench.arrival(2e-4))
+    bench.run(0.2)
+    assert bench.fault_names == {"NONFINITE"}
+
+
+def test_a_stamp_that_repeats_feeds_no_watchdog() -> None:
+    bench = SafetyBench()
+    bench.arm()
+    frozen = bench.arrival()
+    bench.joint_states = False
+    for _ in range(100):
+        bench.step()
+        bench.send_joint_state(arrival=type(frozen)(frozen.stamp_s, 0.0, bench.now_s))
+    assert bench.fault_names == {"STALE_JOINT_STATE"}
+
+
+def test_an_old_message_is_as_good_as_none() -> None:
+    bench = SafetyBench()
+    bench.start(FORWARD)
+    bench.send_joint_state(arrival=bench.arrival(1e-4, age_s=0.8))
+    bench.step()
+    assert bench.fault_names == {"STALE_JOINT_STATE"}
+
+
+def test_velocities_are_estimated_when_the_driver_sends_none() -> None:
+    bench = SafetyBench()
+    bench.run(0.1)
+    bench.send_joint_state(bench.q + 0.001, velocities=[], arrival=bench.arrival(0.005))
+    np.testing.assert_allclose(bench.supervisor.arm.qd, 0.2, rtol=1e-3)

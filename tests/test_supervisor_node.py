@@ -1,0 +1,305 @@
+"""The supervisor as a process, over DDS on a private domain, with a small ideal arm in the test process."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip("rclpy")
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
+from rclpy.node import Node
+from ros_support import NodeProcess, RosGraph, ros_graph, wait_until  # noqa: F401  the fixture
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+
+from maxent_robot.config import to_mapping
+from maxent_robot.control.kinematics import InverseKinematicsError
+from maxent_robot.control.pose import Pose
+from maxent_robot.control.robot import load_robot
+from maxent_robot.nodes.common import (
+    LATCHED,
+    RELIABLE,
+    SENSOR,
+    diagnostic_values,
+    joint_positions,
+    pose_from_msg,
+    pose_stamped,
+)
+from maxent_robot.safety.limits import load_limits
+from maxent_robot.safety.wrench import tool_weight
+
+MODULE = "maxent_robot.nodes.supervisor_node"
+ROBOT = load_robot("sim")
+CHAIN = ROBOT.chain()
+HOME = CHAIN.forward(np.array(ROBOT.home))
+
+
+@dataclass
+class IdealArm:
+    """Publishes joint states and wrenches at 100 Hz and goes to each target pose within one cycle."""
+
+    node: Node
+    joint_names: list[str] = field(default_factory=lambda: list(ROBOT.joint_names))
+    force_z: float = 0.0
+    publishes_joint_states: bool = True
+    publishes_wrench: bool = True
+
+    def __post_init__(self) -> None:
+        self.q = np.array(ROBOT.home)
+        self.targets: list[Pose] = []
+        self._lock = threading.Lock()
+        self._joint_states = self.node.create_publisher(JointState, "joint_states", SENSOR)
+        self._wrenches = self.node.create_publisher(WrenchStamped, "wrench", SENSOR)
+        self.node.create_subscription(PoseStamped, "target_pose", self._on_target, RELIABLE)
+        self.node.create_timer(0.01, self._publish)
+
+    @property
+    def travelled_m(self) -> float:
+        """Largest distance of any target from where the arm began."""
+        with self._lock:
+            return max((float(np.linalg.norm(t.position - HOME.position)) for t in self.targets), default=0.0)
+
+    def _on_target(self, message: PoseStamped) -> None:
+        with self._lock:
+            self.targets.append(pose_from_msg(message.pose))
+
+    def _publish(self) -> None:
+        with self._lock:
+            target = self.targets[-1] if self.targets else None
+        previous = self.q
+        if target is not None:
+            try:
+                self.q = CHAIN.inverse(target, self.q)
+            except InverseKinematicsError:
+                self.q = previous
+        stamp = self.node.get_clock().now().to_msg()
+        if self.publishes_joint_states:
+            state = JointState(name=self.joint_names, position=self.q.tolist())
+            state.header.stamp = stamp
+            self._joint_states.publish(state)
+        if self.publishes_wrench:
+            wrench = WrenchStamped()
+            wrench.header.stamp, wrench.header.frame_id = stamp, ROBOT.ft_frame
+            weight = tool_weight(ROBOT.tool.mass, ROBOT.tool.center_of_mass, CHAIN.forward(self.q).quaternion)
+            wrench.wrench.force.x, wrench.wrench.force.y = weight[0], weight[1]
+            wrench.wrench.force.z = weight[2] + self.force_z
+            wrench.wrench.torque.x, wrench.wrench.torque.y, wrench.wrench.torque.z = weight[3:]
+            self._wrenches.publish(wrench)
+
+
+@dataclass
+class Bench:
+    """The graph, the arm, and what the supervisor says."""
+
+    graph: RosGraph
+    arm: IdealArm
+    states: list[DiagnosticStatus]
+    faults: list[DiagnosticStatus]
+    supervisor: NodeProcess
+
+    @property
+    def state(self) -> str:
+        return self.states[-1].message if self.states else ""
+
+    @property
+    def values(self) -> dict[str, str]:
+        return diagnostic_values(self.states[-1])
+
+    def request(self, name: str) -> tuple[bool, str]:
+        response = self.graph.call(Trigger, f"supervisor/{name}")
+        return response.success, response.message
+
+    def arm_it(self) -> None:
+        """Arm as soon as it agrees: discovery and the tare take a moment."""
+        wait_until(lambda: self.request("arm")[0], "arming", 30.0)
+        self.wait_for("ARMED")
+
+    def wait_for(self, state: str) -> None:
+        wait_until(lambda: self.state == state, f"state {state} (last {self.states[-1:]})", 30.0)
+
+    def fault_names(self) -> list[str]:
+        return [diagnostic_values(fault)["fault"] for fault in self.faults]
+
+
+@pytest.fixture
+def limits_file(tmp_path: Path) -> Path:
+    """The limits of the simulated arm with the ages of a machine that does ten other things."""
+    mapping = to_mapping(load_limits("sim"))
+    mapping["ages"] |= {"joint_state_s": 0.6, "wrench_s": 0.6, "message_s": 1.0, "action_hold_s": 0.6}
+    path = tmp_path / "limits.yaml"
+    path.write_text(yaml.safe_dump(mapping))
+    return path
+
+
+@pytest.fixture
+def bench(ros_graph: RosGraph, limits_file: Path) -> Bench:  # noqa: F811
+    return start_bench(ros_graph, limits_file)
+
+
+def start_bench(graph: RosGraph, limits: Path, arm: IdealArm | None = None, **parameters: object) -> Bench:
+    arm = arm or IdealArm(graph.node)
+    states = graph.collect(DiagnosticStatus, "supervisor/state", LATCHED)
+    faults = graph.collect(DiagnosticStatus, "supervisor/fault", LATCHED)
+    values = {"robot": "sim", "limits": str(limits), "policy_period_s": 0.2, "autostart": True, **parameters}
+    process = graph.start(MODULE, "supervisor", values)
+    for service in ("arm", "start", "stop", "reset"):
+        graph.client(Trigger, f"supervisor/{service}")
+    graph.wait_for_state("supervisor", "active")
+    wait_until(lambda: bool(states), "a state", 30.0)
+    return Bench(graph, arm, states, faults, process)
+
+
+def publish_twist(bench: Bench, linear_x: float, rate_hz: float = 25.0) -> None:
+    """Publish a candidate twist until the graph ends."""
+    publisher = bench.graph.node.create_publisher(TwistStamped, "candidate_twist", RELIABLE)
+
+    def publish() -> None:
+        message = TwistStamped()
+        message.header.stamp = bench.graph.node.get_clock().now().to_msg()
+        message.header.frame_id = ROBOT.base_frame
+        message.twist.linear.x = linear_x
+        publisher.publish(message)
+
+    bench.graph.node.create_timer(1.0 / rate_hz, publish)
+
+
+def test_it_arms_follows_the_policy_stops_and_ends_cleanly(bench: Bench) -> None:
+    assert bench.state == "INACTIVE"
+    assert "not safety-rated" in bench.values["safety"]
+    assert not bench.request("start")[0]
+    bench.arm_it()
+    publish_twist(bench, 0.02)
+    assert bench.request("start") == (True, "started")
+    bench.wait_for("RUNNING")
+    wait_until(lambda: bench.arm.travelled_m > 0.01, "motion of the target", 30.0)
+    assert bench.request("arm")[0] is False
+    assert bench.request("stop")[0]
+    bench.wait_for("HOLD")
+    held = bench.arm.travelled_m
+    assert "latency_p50_ms" in bench.values
+    assert bench.request("reset") == (True, "reset to ARMED")
+    bench.wait_for("ARMED")
+    assert bench.arm.travelled_m == pytest.approx(held, abs=1e-4)
+    assert bench.supervisor.stop(signal.SIGTERM) == 0
+    assert "not safety-rated" in bench.supervisor.output()
+    np.testing.assert_allclose(bench.arm.targets[-1].position, CHAIN.forward(bench.arm.q).position, atol=1e-3)
+
+
+def test_a_move_goes_to_its_goal_and_back_to_armed(bench: Bench) -> None:
+    bench.arm_it()
+    goals = bench.graph.node.create_publisher(PoseStamped, "supervisor/move_target", RELIABLE)
+    now = bench.graph.node.get_clock().now().to_msg()
+    far = pose_stamped(Pose(np.array([9.0, 0.0, 0.0]), HOME.quaternion), ROBOT.base_frame, now)
+    # The two sides of a connection do not find each other at the same moment: repeat until it is heard.
+    repeat = bench.graph.node.create_timer(0.3, lambda: goals.publish(far))
+    wait_until(lambda: bench.values["move"].startswith("refused: WORKSPACE"), "the refusal", 30.0)
+    repeat.cancel()
+    time.sleep(0.3)
+    asked = int(bench.values["move_count"])
+    goal = Pose(HOME.position + np.array([0.03, -0.02, 0.02]), HOME.quaternion)
+    goals.publish(pose_stamped(goal, ROBOT.base_frame, now))
+    wait_until(lambda: bench.values["move"] == "reached", "the goal", 30.0)
+    assert bench.state == "ARMED"
+    assert int(bench.values["move_count"]) == asked + 1
+    np.testing.assert_allclose(CHAIN.forward(bench.arm.q).position, goal.position, atol=0.003)
+
+
+@pytest.mark.parametrize("topic", ["joint_states", "wrench"])
+def test_it_does_not_arm_without_a_topic(ros_graph: RosGraph, limits_file: Path, topic: str) -> None:  # noqa: F811
+    arm = IdealArm(ros_graph.node)
+    arm.publishes_joint_states, arm.publishes_wrench = topic != "joint_states", topic != "wrench"
+    bench = start_bench(ros_graph, limits_file, arm)
+    wait_until(lambda: f"{topic}: no message yet" in bench.request("arm")[1], f"a refusal that names {topic}", 30.0)
+    assert bench.state == "INACTIVE"
+    assert bench.arm.targets == []
+
+
+def test_it_does_not_arm_when_a_joint_name_is_not_there(ros_graph: RosGraph, limits_file: Path) -> None:  # noqa: F811
+    names = ["elbow" if name == "fr3_joint4" else name for name in ROBOT.joint_names]
+    bench = start_bench(ros_graph, limits_file, IdealArm(ros_graph.node, names))
+    wait_until(lambda: "fr3_joint4 is not there" in bench.request("arm")[1], "a refusal that names the joint", 30.0)
+    assert bench.arm.targets == []
+
+
+def test_a_stale_input_stops_it_and_stays_latched_until_a_reset(bench: Bench) -> None:
+    bench.arm_it()
+    bench.arm.publishes_joint_states = False
+    bench.wait_for("FAULT")
+    assert "STALE_JOINT_STATE" in bench.fault_names()
+    success, message = bench.request("reset")
+    assert not success
+    assert "joint_states" in message
+    bench.arm.publishes_joint_states = True
+    assert bench.state == "FAULT"
+    wait_until(lambda: bench.request("reset")[0], "the reset", 30.0)
+    bench.wait_for("INACTIVE")
+    bench.arm_it()
+
+
+def test_a_contact_force_over_the_ceiling_lets_go(bench: Bench) -> None:
+    bench.arm_it()
+    publish_twist(bench, -0.02)
+    assert bench.request("start")[0]
+    bench.wait_for("RUNNING")
+    bench.arm.force_z = 45.0
+    bench.wait_for("FAULT")
+    assert "FORCE" in bench.fault_names()
+    count = len(bench.arm.targets)
+    wait_until(lambda: len(bench.arm.targets) > count + 20, "more targets")
+    after = np.array([target.position for target in bench.arm.targets[count + 5 :]])
+    assert np.ptp(after, axis=0).max() < 1e-4
+
+
+def test_silence_of_the_policy_ends_in_hold(bench: Bench) -> None:
+    bench.arm_it()
+    assert bench.request("start")[0]
+    bench.wait_for("HOLD")
+    assert "STALE_ACTION" in bench.fault_names()
+    assert bench.arm.travelled_m < 1e-3
+
+
+@pytest.mark.parametrize("topic", ["target_pose", "candidate_twist"])
+def test_a_second_publisher_is_a_fault(bench: Bench, topic: str) -> None:
+    bench.arm_it()
+    kind = PoseStamped if topic == "target_pose" else TwistStamped
+    intruders = [bench.graph.node.create_publisher(kind, topic, RELIABLE) for _ in range(2)]
+    bench.wait_for("FAULT")
+    assert "SECOND_PUBLISHER" in bench.fault_names()
+    assert topic in bench.request("reset")[1]
+    for intruder in intruders:
+        bench.graph.node.destroy_publisher(intruder)
+    wait_until(lambda: bench.request("reset")[0], "the reset", 30.0)
+
+
+def test_dry_run_publishes_what_it_would_send_but_sends_nothing(ros_graph: RosGraph, limits_file: Path) -> None:  # noqa: F811
+    bench = start_bench(ros_graph, limits_file, dry_run=True)
+    commanded = ros_graph.collect(PoseStamped, "commanded_pose", RELIABLE)
+    bench.arm_it()
+    wait_until(lambda: len(commanded) > 10, "commanded poses", 30.0)
+    assert ros_graph.node.count_publishers("target_pose") == 0
+    assert bench.arm.targets == []
+
+
+def test_a_wrong_parameter_is_one_line_and_exit_status_1(ros_graph: RosGraph) -> None:  # noqa: F811
+    process = ros_graph.start(MODULE, "supervisor", {"robot": "no_such_robot", "autostart": True})
+    assert process.wait() == 1
+    lines = [line for line in process.output().splitlines() if "no_such_robot" in line]
+    assert len(lines) == 1
+    assert "sim" in lines[0]
+    assert "Traceback" not in process.output()
+
+
+def test_joint_positions_are_found_by_name_and_a_missing_one_lists_the_names() -> None:
+    message = JointState(name=["b", "a"], position=[2.0, 1.0])
+    np.testing.assert_array_equal(joint_positions(message, ["a", "b"]), [1.0, 2.0])
+    with pytest.raises(Exception, match="joint c is not in the JointState, which has b, a"):
+        joint_positions(message, ["a", "c"])
