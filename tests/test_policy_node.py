@@ -31,7 +31,8 @@ from maxent_robot.config import to_mapping
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import ImpedanceSetting, RobotConfig, ToolSetting, load_robot
 from maxent_robot.inference import EntropyAwareSampler, OnnxActor
-from maxent_robot.nodes.common import LATCHED, RELIABLE, SENSOR, diagnostic_values, pose_stamped
+from maxent_robot.nodes.messages import diagnostic_values, pose_stamped
+from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.safety.wrench import tool_weight
 from maxent_robot.skill import FRAME_SIZE, action_to_twist
 from maxent_robot.skill.bundle import SkillBundle

@@ -24,7 +24,8 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import load_robot
-from maxent_robot.nodes.common import LATCHED, RELIABLE, diagnostic_values, joint_positions, pose_stamped, stamp_to_s
+from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose_stamped, stamp_to_s
+from maxent_robot.nodes.qos import LATCHED, RELIABLE
 from maxent_robot.nodes.sim_arm import MAX_CATCH_UP, RealTimePacer
 
 ROBOT = load_robot("sim")

@@ -25,15 +25,8 @@ from maxent_robot.config import to_mapping
 from maxent_robot.control.kinematics import InverseKinematicsError
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import load_robot
-from maxent_robot.nodes.common import (
-    LATCHED,
-    RELIABLE,
-    SENSOR,
-    diagnostic_values,
-    joint_positions,
-    pose_from_msg,
-    pose_stamped,
-)
+from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose_from_msg, pose_stamped
+from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.safety.limits import load_limits
 from maxent_robot.safety.wrench import tool_weight
 

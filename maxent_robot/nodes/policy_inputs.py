@@ -14,7 +14,8 @@ from sensor_msgs.msg import JointState
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import MaxentRobotError
-from maxent_robot.nodes.common import MessageError, joint_positions, pose_from_msg, stamp_to_s, steady_now_s
+from maxent_robot.nodes.messages import MessageError, joint_positions, pose_from_msg, stamp_to_s
+from maxent_robot.nodes.steady_clock import steady_now_s
 from maxent_robot.safety.wrench import WrenchFilter, wrench_at_tcp
 
 STALE_S = 0.1

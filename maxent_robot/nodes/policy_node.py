@@ -29,19 +29,12 @@ from maxent_robot.inference import (
     check_contract,
 )
 from maxent_robot.inference.sampler import MAXIMUM_TEMPERATURE
-from maxent_robot.nodes.common import (
-    LATCHED,
-    RELIABLE,
-    SENSOR,
-    STEADY_CLOCK,
-    ManagedNode,
-    diagnostic_status,
-    diagnostic_values,
-    run_node,
-    steady_now_s,
-)
+from maxent_robot.nodes.managed_node import ManagedNode, run_node
+from maxent_robot.nodes.messages import diagnostic_status, diagnostic_values
 from maxent_robot.nodes.policy_inputs import SOCKET_TOPIC, TARGET_TOPIC, PolicyInputs
 from maxent_robot.nodes.polled_subscription import PolledSubscription
+from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
+from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 from maxent_robot.paths import find_skill
 from maxent_robot.skill.bundle import load_bundle
 

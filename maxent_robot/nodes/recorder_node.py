@@ -18,8 +18,9 @@ from rclpy.timer import Timer
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from maxent_robot.errors import ConfigError
-from maxent_robot.nodes.common import STEADY_CLOCK, ManagedNode, run_node
+from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.polled_subscription import PolledSubscription
+from maxent_robot.nodes.steady_clock import STEADY_CLOCK
 from maxent_robot.trials.definitions import DefinitionError, message_class
 from maxent_robot.trials.mcap_writer import McapWriter
 

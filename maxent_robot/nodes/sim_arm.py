@@ -15,6 +15,7 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
+from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -24,19 +25,10 @@ from trajectory_msgs.msg import JointTrajectory
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig, load_robot
 from maxent_robot.errors import MaxentRobotError
-from maxent_robot.nodes.common import (
-    LATCHED,
-    RELIABLE,
-    SENSOR,
-    STEADY_CLOCK,
-    ManagedNode,
-    diagnostic_status,
-    pose_from_msg,
-    pose_stamped,
-    pose_to_msg,
-    run_node,
-    steady_now_s,
-)
+from maxent_robot.nodes.managed_node import ManagedNode, run_node
+from maxent_robot.nodes.messages import diagnostic_status, pose_from_msg, pose_stamped, pose_to_msg
+from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR, publisher_count
+from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 
 if TYPE_CHECKING:
     from sim.arm_driver import ArmDriver, ArmReading
@@ -121,11 +113,11 @@ class SimArmNode(ManagedNode):
         self._diagnostics_publisher = self._publisher(DiagnosticStatus, "sim_arm/diagnostics", RELIABLE)
         self._clock_publisher = self._publisher(Clock, "/clock", RELIABLE) if self._uses_sim_time() else None
         if controller == "crisp":
-            command = self.create_subscription(PoseStamped, topics.target_pose, self._on_target, RELIABLE)
+            commands = self.create_subscription(PoseStamped, topics.target_pose, self._on_target, RELIABLE)
         else:
-            command = self.create_subscription(JointTrajectory, topics.joint_trajectory, self._on_trajectory, RELIABLE)
-        self._command_topic = command.topic_name
-        self._made.append((self.destroy_subscription, command))
+            commands = self.create_subscription(JointTrajectory, topics.joint_trajectory, self._on_trajectory, RELIABLE)
+        self._commands: Subscription[Any] = commands
+        self._made.append((self.destroy_subscription, commands))
         service = self.create_service(Trigger, "sim_arm/new_scenario", self._on_new_scenario)
         self._made.append((self.destroy_service, service))
         self._joint_message = JointState(name=list(self._robot.joint_names))
@@ -270,9 +262,9 @@ class SimArmNode(ManagedNode):
     def _require_commandable(self) -> None:
         if not self.is_active:
             raise ArmError("the arm is not active")
-        publishers = self.count_publishers(self._command_topic)
+        publishers = publisher_count(self, self._commands)
         if publishers > 1:
-            raise ArmError(f"{self._command_topic} has {publishers} publishers, must have one")
+            raise ArmError(f"{self._commands.topic_name} has {publishers} publishers, must have one")
 
     def _on_new_scenario(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         connector, seed = self._scenario_parameters()

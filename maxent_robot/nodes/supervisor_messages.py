@@ -8,7 +8,7 @@ from geometry_msgs.msg import PoseStamped
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from maxent_robot.control.backends import PoseCommand, TrajectoryCommand
-from maxent_robot.nodes.common import diagnostic_status, pose_stamped
+from maxent_robot.nodes.messages import diagnostic_status, pose_stamped
 from maxent_robot.safety.faults import Violation
 from maxent_robot.safety.state_machine import State
 

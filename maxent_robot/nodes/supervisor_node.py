@@ -19,6 +19,7 @@ from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
@@ -27,18 +28,10 @@ from trajectory_msgs.msg import JointTrajectory
 
 from maxent_robot.control.backends import Backend, JointLimitReached, UnreachableTarget, make_backend
 from maxent_robot.control.robot import RobotConfig, load_robot
-from maxent_robot.nodes.common import (
-    LATCHED,
-    RELIABLE,
-    SENSOR,
-    STEADY_CLOCK,
-    ManagedNode,
-    pose_from_msg,
-    pose_stamped,
-    run_node,
-    stamp_to_s,
-    steady_now_s,
-)
+from maxent_robot.nodes.managed_node import ManagedNode, run_node
+from maxent_robot.nodes.messages import pose_from_msg, pose_stamped, stamp_to_s
+from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR, publisher_count
+from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 from maxent_robot.nodes.supervisor_messages import controller_message, fault_message, state_message
 from maxent_robot.nodes.supervisor_telemetry import NOT_SAFETY_RATED, SupervisorTelemetry
 from maxent_robot.safety.arrival import Arrival
@@ -121,7 +114,7 @@ class SupervisorNode(ManagedNode):
         topics = self._robot.topics
         self._subscription(JointState, topics.joint_states, self._on_joint_state, SENSOR)
         self._subscription(WrenchStamped, topics.wrench, self._on_wrench, SENSOR)
-        self._twist_topic = self._subscription(TwistStamped, CANDIDATE_TOPIC, self._on_twist, RELIABLE)
+        self._twists = self._subscription(TwistStamped, CANDIDATE_TOPIC, self._on_twist, RELIABLE)
         self._subscription(PoseStamped, "supervisor/move_target", self._on_move_target, RELIABLE)
         requests = {
             "arm": core.request_arm,
@@ -140,10 +133,12 @@ class SupervisorNode(ManagedNode):
         self._undo.append(partial(self.destroy_publisher, publisher))
         return publisher
 
-    def _subscription(self, kind: type[Any], topic: str, callback: Callable[[Any], None], qos: QoSProfile) -> str:
+    def _subscription(
+        self, kind: type[Any], topic: str, callback: Callable[[Any], None], qos: QoSProfile
+    ) -> Subscription[Any]:
         subscription = self.create_subscription(kind, topic, callback, qos)
         self._undo.append(partial(self.destroy_subscription, subscription))
-        return str(subscription.topic_name)
+        return subscription
 
     def _on_joint_state(self, message: JointState) -> None:
         if self._core is not None:
@@ -156,8 +151,11 @@ class SupervisorNode(ManagedNode):
             self._core.on_wrench(wrench, message.header.frame_id, self._arrival(message.header))
 
     def _on_twist(self, message: TwistStamped) -> None:
-        """Take a candidate and act on it at once, instead of at the next cycle."""
+        """Take a candidate and act on it at once, instead of at the next cycle; none while a second one publishes."""
         if self._core is None:
+            return
+        if self._twists.get_publisher_count() > 1:
+            self._core.report(Fault.SECOND_PUBLISHER, self._second_publisher())
             return
         linear, angular = message.twist.linear, message.twist.angular
         twist = (linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
@@ -228,9 +226,10 @@ class SupervisorNode(ManagedNode):
         self._show(self._core.command())
 
     def _second_publisher(self) -> Violation | None:
-        watched = [self._twist_topic] + ([self._controller.topic_name] if self._controller is not None else [])
-        for topic in watched:
-            count = self.count_publishers(topic)
+        counts = {self._twists.topic_name: publisher_count(self, self._twists)}
+        if self._controller is not None:
+            counts[self._controller.topic_name] = self.count_publishers(self._controller.topic_name)
+        for topic, count in counts.items():
             if count > 1:
                 return Violation(Fault.SECOND_PUBLISHER, f"number of publishers on {topic}", str(count), "1")
         return None

@@ -30,15 +30,9 @@ from std_srvs.srv import Trigger
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import MaxentRobotError
-from maxent_robot.nodes.common import (
-    RELIABLE,
-    diagnostic_values,
-    joint_positions,
-    pose_from_msg,
-    pose_stamped,
-    stamp_to_s,
-)
+from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose_from_msg, pose_stamped, stamp_to_s
 from maxent_robot.nodes.polled_subscription import PolledSubscription
+from maxent_robot.nodes.qos import RELIABLE
 
 POLL_PERIOD_S = 0.02
 ANSWER_TIMEOUT_S = 10.0

@@ -1,0 +1,32 @@
+"""Quality of service of the graph's topics, and who publishes on one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+
+SENSOR = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Sensor streams: the newest sample or none; also receives from reliable publishers."""
+
+RELIABLE = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+"""Commands: delivered, and only the newest kept."""
+
+LATCHED = QoSProfile(
+    depth=1,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""Estimates and states: a late subscriber gets the last one."""
+
+
+def publisher_count(node: Node, subscription: Subscription[Any]) -> int:
+    """How many publishers a subscription's topic has, by its own matches and by the graph, whichever knows more.
+
+    A match comes before the first message of that publisher, while the graph may learn of it later. The graph also
+    counts publishers whose quality of service does not match.
+    """
+    return max(subscription.get_publisher_count(), node.count_publishers(subscription.topic_name))
