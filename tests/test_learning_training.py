@@ -36,6 +36,7 @@ SAC = SacConfig(
     actor_learning_rate=1e-3,
     critic_learning_rate=1e-3,
     temperature_learning_rate=3e-3,
+    actor_average_rate=0.005,
     replay_capacity=3000,
 )
 TRAINER = TrainerConfig(

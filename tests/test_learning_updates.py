@@ -14,9 +14,10 @@ from maxent_robot.learning.config import CostRampConfig, SacConfig
 from maxent_robot.learning.cost_ramp import CostRamp
 from maxent_robot.learning.critic_update import soft_target, update_critic
 from maxent_robot.learning.distribution import reparameterised_sample
+from maxent_robot.learning.flat_parameters import flatten_parameters
 from maxent_robot.learning.networks import CriticEnsemble
 from maxent_robot.learning.replay import Batch
-from maxent_robot.learning.sac import SoftActorCritic, adam, make_actor, move_targets
+from maxent_robot.learning.sac import SoftActorCritic, adam, make_actor, move_average
 from maxent_robot.learning.temperature_update import update_temperature
 
 ACTIONS = 3
@@ -49,7 +50,7 @@ def make_learner(**settings: object) -> SoftActorCritic:
 def test_temperature_moves_the_entropy_to_its_target() -> None:
     torch.manual_seed(0)
     actor = make_actor(SacConfig(hidden_sizes=(32,)), np.ones(2, np.float32), ACTIONS)
-    actor_optimiser = adam(actor.parameters(), 3e-3)
+    actor_optimiser = adam([flatten_parameters(actor)], 3e-3)
     observation = torch.randn(128, 2)
     for target in (-1.0, -4.0):
         log_temperature = torch.tensor(math.log(0.1))
@@ -91,7 +92,7 @@ def test_soft_target_is_the_backup_of_the_least_critic_less_the_log_probability(
 def test_critic_fits_a_fixed_target() -> None:
     batch = make_batch(64)
     critic = CriticEnsemble([np.ones(5), np.ones(2), np.ones(ACTIONS)], (64, 64), 2)
-    optimiser = adam(critic.parameters(), 3e-3)
+    optimiser = adam([flatten_parameters(critic)], 3e-3)
     inputs = (batch.observation, batch.privileged, batch.action)
     target = batch.reward[:, None]
     losses = [float(update_critic(critic, optimiser, inputs, target)["critic_loss"]) for _ in range(300)]
@@ -111,7 +112,9 @@ def test_actor_update_changes_the_actor_alone_and_raises_q() -> None:
         )
         losses.append(float(info["actor_loss"]))
     assert np.mean(losses[-10:]) < np.mean(losses[:10])
-    assert all(parameter.grad is None for parameter in learner.critic.parameters())
+    gradient = learner.weights["critic"].grad
+    assert gradient is not None
+    assert not gradient.any()
     for name, value in learner.critic.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0.0, atol=0.0)
 
@@ -122,7 +125,7 @@ def test_targets_move_by_the_rate() -> None:
         for parameter in learner.critic.parameters():
             parameter.add_(1.0)
     before = [parameter.clone() for parameter in learner.target_critic.parameters()]
-    move_targets(learner.target_critic, learner.critic, 0.25)
+    move_average(learner.weights["target_critic"], learner.weights["critic"], 0.25)
     for old, new in zip(before, learner.target_critic.parameters(), strict=True):
         torch.testing.assert_close(new, old + 0.25)
 

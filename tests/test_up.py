@@ -5,11 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,64 +14,7 @@ pytest.importorskip("mujoco")
 
 from ros_support import RosGraph, ros_graph, wait_until  # noqa: F401
 from skill_bundles import make_bundle
-
-ROOT = Path(__file__).resolve().parents[1]
-TIMEOUT_S = 90.0
-
-
-class Up:
-    """A `maxent-robot up` and what it prints."""
-
-    def __init__(self, graph: RosGraph, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "maxent_robot.cli.main", "up", "--domain-id", str(graph.domain_id), *arguments],
-            env=graph.environment,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        self.lines.extend(line.rstrip("\n") for line in self.process.stderr)
-
-    def wait_for(self, pattern: str) -> str:
-        deadline = time.monotonic() + TIMEOUT_S
-        while time.monotonic() < deadline:
-            for line in self.output().splitlines():
-                if re.search(pattern, line):
-                    return line
-            assert self.process.poll() is None, self.output()
-            time.sleep(0.05)
-        raise AssertionError(f"no line {pattern!r}\n{self.output()}")
-
-    def output(self) -> str:
-        return "\n".join(self.lines)
-
-    def pids(self) -> dict[str, int]:
-        line = self.wait_for("started ")
-        return {name: int(pid) for name, pid in re.findall(r"(\w+) \(pid (\d+)\)", line)}
-
-    def end(self, number: signal.Signals | None = None) -> int:
-        if number is not None:
-            self.process.send_signal(number)
-        status = self.process.wait(TIMEOUT_S)
-        self._reader.join(TIMEOUT_S)
-        return status
-
-
-@pytest.fixture
-def ups() -> Iterator[list[Up]]:
-    started: list[Up] = []
-    yield started
-    for up in started:
-        if up.process.poll() is None:
-            up.end(signal.SIGKILL)
+from up_process import Up, ups  # noqa: F401
 
 
 def exists(pid: int) -> bool:
@@ -90,7 +28,7 @@ def exists(pid: int) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_brings_the_graph_up_and_ends_it_clean(
     ros_graph: RosGraph,  # noqa: F811
-    ups: list[Up],
+    ups: list[Up],  # noqa: F811
     tmp_path: Path,
     number: signal.Signals,
 ) -> None:
@@ -110,7 +48,7 @@ def test_it_brings_the_graph_up_and_ends_it_clean(
 
 def test_a_node_that_dies_ends_everything_with_one_clear_line(
     ros_graph: RosGraph,  # noqa: F811
-    ups: list[Up],
+    ups: list[Up],  # noqa: F811
     tmp_path: Path,
 ) -> None:
     ups.append(up := Up(ros_graph, "--skill", str(make_bundle(tmp_path).directory)))
@@ -124,7 +62,7 @@ def test_a_node_that_dies_ends_everything_with_one_clear_line(
 
 def test_a_node_that_does_not_come_up_is_named_with_the_reason(
     ros_graph: RosGraph,  # noqa: F811
-    ups: list[Up],
+    ups: list[Up],  # noqa: F811
     tmp_path: Path,
 ) -> None:
     damaged = make_bundle(tmp_path)
@@ -138,7 +76,7 @@ def test_a_node_that_does_not_come_up_is_named_with_the_reason(
 
 def test_without_autostart_the_nodes_are_left_unconfigured(
     ros_graph: RosGraph,  # noqa: F811
-    ups: list[Up],
+    ups: list[Up],  # noqa: F811
 ) -> None:
     ups.append(up := Up(ros_graph, "--robot", "ur5e", "--no-autostart"))
     assert list(up.pids()) == ["supervisor", "policy"]
@@ -158,7 +96,7 @@ def test_without_autostart_the_nodes_are_left_unconfigured(
 )
 def test_a_mistake_in_the_arguments_is_one_line(
     ros_graph: RosGraph,  # noqa: F811
-    ups: list[Up],
+    ups: list[Up],  # noqa: F811
     arguments: list[str],
     message: str,
 ) -> None:

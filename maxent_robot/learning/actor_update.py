@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from maxent_robot.learning.distribution import reparameterised_sample
+from maxent_robot.learning.flat_parameters import write_gradient
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 
 
@@ -26,6 +27,7 @@ def update_actor(
     on to the action and get none themselves.
 
     Args:
+        optimiser: that of the vector that `flatten_parameters` has made of the actor.
         critic_state: what the critic sees of the state; it may be more than the actor's `observation`.
         noise: (batch, action_size), standard normal.
 
@@ -36,8 +38,6 @@ def update_actor(
     mean, log_std = actor(observation)
     action, log_prob = reparameterised_sample(mean, log_std, noise)
     loss = (temperature * log_prob - critic(*critic_state, action).amin(dim=-1)).mean()
-    parameters = list(actor.parameters())
-    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-        parameter.grad = gradient
+    write_gradient(actor, torch.autograd.grad(loss, list(actor.parameters())))
     optimiser.step()
     return log_prob.detach(), {"actor_loss": loss.detach(), "entropy": -log_prob.detach().mean()}

@@ -24,8 +24,12 @@ class SacConfig:
     initial_temperature: float = setting(0.1, minimum=1e-8, doc="alpha at the start")
     target_entropy_per_action: float = setting(-1.0, unit="nat", doc="entropy sought for each action axis in [-1, 1]")
     target_rate: float = setting(0.005, minimum=0.0, maximum=1.0, doc="share of the critics mixed into their targets")
+    actor_average_rate: float = setting(
+        0.0005, minimum=0.0, maximum=1.0, doc="share of the actor mixed into its running average, which is evaluated"
+    )
     log_std_minimum: float = setting(-5.0, doc="lower bound of the log standard deviation before tanh")
     log_std_maximum: float = setting(2.0, doc="upper bound of the log standard deviation before tanh")
+    fast_update: bool = setting(True, doc="gradients by hand; false: by autograd, which is the reference and slower")
     replay_capacity: int = setting(500_000, minimum=1, doc="transitions kept")
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from maxent_robot.learning.distribution import reparameterised_sample
+from maxent_robot.learning.flat_parameters import write_gradient
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 from maxent_robot.learning.replay import Batch
 
@@ -41,11 +42,12 @@ def soft_target(
 def update_critic(
     critic: CriticEnsemble, optimiser: torch.optim.Optimizer, inputs: Sequence[Tensor], target: Tensor
 ) -> dict[str, Tensor]:
-    """Minimise the mean squared error of each head to `target`, (batch, 1). Returns scalars to log."""
+    """Minimise the mean squared error of each head to `target`, (batch, 1). Returns scalars to log.
+
+    The optimiser is that of the vector that `flatten_parameters` has made of the critic.
+    """
     q = critic(*inputs)
     loss = 0.5 * (q - target).square().mean()
-    parameters = list(critic.parameters())
-    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-        parameter.grad = gradient
+    write_gradient(critic, torch.autograd.grad(loss, list(critic.parameters())))
     optimiser.step()
     return {"critic_loss": loss.detach(), "q": q.detach().mean()}

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from maxent_robot.learning.config import SacConfig
 from maxent_robot.learning.critic_update import soft_target, update_critic
+from maxent_robot.learning.flat_parameters import flatten_parameters
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 from maxent_robot.learning.progress import ScalarMeans
 from maxent_robot.learning.replay import ReplayMemory
-from maxent_robot.learning.sac import adam, move_targets
+from maxent_robot.learning.sac import adam, move_average
 
 
 def make_deployable_critic(config: SacConfig, observation_scale: np.ndarray, action_size: int) -> CriticEnsemble:
@@ -53,7 +54,8 @@ def train_deployable_critic(
         target_critic = make_deployable_critic(config, observation_scale, actor.action_size)
     target_critic.load_state_dict(critic.state_dict())
     target_critic.requires_grad_(False)
-    optimiser = adam(critic.parameters(), config.critic_learning_rate)
+    weights, target_weights = flatten_parameters(critic), flatten_parameters(target_critic)
+    optimiser = adam([weights], config.critic_learning_rate)
     alpha = torch.tensor(temperature)
     means = ScalarMeans()
     for number in range(updates):
@@ -61,7 +63,7 @@ def train_deployable_critic(
         noise = torch.randn(config.batch_size, actor.action_size, generator=generator)
         target: Tensor = soft_target(batch, (batch.next_observation,), actor, target_critic, alpha, cost_weight, noise)
         info = update_critic(critic, optimiser, (batch.observation, batch.action), target)
-        move_targets(target_critic, critic, config.target_rate)
+        move_average(target_weights, weights, config.target_rate)
         if number >= updates - max(1, updates // 10):
             means.add(info)
         advance(1)

@@ -40,6 +40,7 @@ class ReplayMemory:
         self.sizes = [*state, action_size, *state, 1, 1, 1]
         self.rows = np.empty((capacity, sum(self.sizes)), dtype=np.float32)
         self.inserted = 0
+        self._drawn = np.empty((0, self.rows.shape[1]), dtype=np.float32)
 
     def __len__(self) -> int:
         return min(self.inserted, self.capacity)
@@ -53,10 +54,16 @@ class ReplayMemory:
         self.inserted += len(rows)
 
     def sample(self, batches: int, batch_size: int, generator: np.random.Generator) -> list[Batch]:
-        """Draw `batches` minibatches uniformly with replacement, with one gather for all of them."""
+        """Draw `batches` minibatches uniformly with replacement, with one gather for all of them.
+
+        They are views of one buffer, which the next call writes over: a new one each time would cost more than the
+        gather.
+        """
         index = generator.integers(0, len(self), size=batches * batch_size)
-        rows = torch.from_numpy(self.rows[index])
-        return [self._batch(part) for part in rows.split(batch_size)]
+        if len(self._drawn) != len(index):
+            self._drawn = np.empty((len(index), self.rows.shape[1]), dtype=np.float32)
+        np.take(self.rows, index, axis=0, out=self._drawn, mode="clip")  # "raise" would copy through another buffer
+        return [self._batch(part) for part in torch.from_numpy(self._drawn).split(batch_size)]
 
     def _batch(self, rows: Tensor) -> Batch:
         observation, privileged, action, after, privileged_after, *scalars = torch.split(rows, self.sizes, dim=1)

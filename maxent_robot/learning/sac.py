@@ -14,6 +14,8 @@ from torch import Tensor
 from maxent_robot.learning.actor_update import update_actor
 from maxent_robot.learning.config import SacConfig
 from maxent_robot.learning.critic_update import soft_target, update_critic
+from maxent_robot.learning.fast_update import FastUpdate
+from maxent_robot.learning.flat_parameters import flatten_parameters
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 from maxent_robot.learning.replay import Batch
 from maxent_robot.learning.temperature_update import update_temperature
@@ -53,10 +55,18 @@ class SoftActorCritic:
             self.target_critic = CriticEnsemble(scales, config.hidden_sizes, config.critic_heads)
         self.target_critic.load_state_dict(self.critic.state_dict())
         self.target_critic.requires_grad_(False)
+        self.averaged_actor = make_actor(config, observation_scale, action_size)
+        self.averaged_actor.load_state_dict(self.actor.state_dict())
+        self.averaged_actor.requires_grad_(False)
         self.log_temperature = torch.tensor(math.log(config.initial_temperature))
-        self.actor_optimiser = adam(self.actor.parameters(), config.actor_learning_rate)
-        self.critic_optimiser = adam(self.critic.parameters(), config.critic_learning_rate)
+        self.weights = {
+            name: flatten_parameters(getattr(self, name))
+            for name in ("actor", "averaged_actor", "critic", "target_critic")
+        }
+        self.actor_optimiser = adam([self.weights["actor"]], config.actor_learning_rate)
+        self.critic_optimiser = adam([self.weights["critic"]], config.critic_learning_rate)
         self.temperature_optimiser = adam([self.log_temperature], config.temperature_learning_rate)
+        self._fast = FastUpdate(self.actor, self.critic, self.target_critic) if config.fast_update else None
 
     @property
     def temperature(self) -> float:
@@ -73,31 +83,34 @@ class SoftActorCritic:
     def update(self, batch: Batch, cost_weight: float) -> dict[str, Tensor]:
         """One step of critics, actor, temperature and target critics, in this order. Returns scalars to log."""
         temperature = self.log_temperature.exp()
-        target = soft_target(
-            batch,
-            (batch.next_observation, batch.next_privileged),
-            self.actor,
-            self.target_critic,
-            temperature,
-            cost_weight,
-            self._noise(len(batch.reward)),
-        )
-        state = (batch.observation, batch.privileged)
+        noises = self._noise(len(batch.reward)), self._noise(len(batch.reward))
+        step = self._fast_step if self._fast is not None else self._reference_step
+        log_prob, info = step(batch, temperature, cost_weight, noises)
+        info.update(update_temperature(self.log_temperature, self.temperature_optimiser, log_prob, self.target_entropy))
+        move_average(self.weights["target_critic"], self.weights["critic"], self.config.target_rate)
+        move_average(self.weights["averaged_actor"], self.weights["actor"], self.config.actor_average_rate)
+        return info
+
+    def _fast_step(
+        self, batch: Batch, temperature: Tensor, cost_weight: float, noises: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        assert self._fast is not None
+        info = self._fast.critic_gradient(batch, temperature, cost_weight, noises[0])
+        self.critic_optimiser.step()
+        log_prob, actor_info = self._fast.actor_gradient(temperature, noises[1])
+        self.actor_optimiser.step()
+        return log_prob, {**info, **actor_info}
+
+    def _reference_step(
+        self, batch: Batch, temperature: Tensor, cost_weight: float, noises: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        next_state, state = (batch.next_observation, batch.next_privileged), (batch.observation, batch.privileged)
+        target = soft_target(batch, next_state, self.actor, self.target_critic, temperature, cost_weight, noises[0])
         info = update_critic(self.critic, self.critic_optimiser, (*state, batch.action), target)
         log_prob, actor_info = update_actor(
-            self.actor,
-            self.actor_optimiser,
-            self.critic,
-            batch.observation,
-            state,
-            temperature,
-            self._noise(len(batch.reward)),
+            self.actor, self.actor_optimiser, self.critic, batch.observation, state, temperature, noises[1]
         )
-        temperature_info = update_temperature(
-            self.log_temperature, self.temperature_optimiser, log_prob, self.target_entropy
-        )
-        move_targets(self.target_critic, self.critic, self.config.target_rate)
-        return {**info, **actor_info, **temperature_info}
+        return log_prob, {**info, **actor_info}
 
     def _noise(self, batch: int) -> Tensor:
         return torch.randn(batch, self.action_size, generator=self.generator)
@@ -106,6 +119,7 @@ class SoftActorCritic:
         """Weights, optimisers, temperature and random state."""
         return {
             "actor": self.actor.state_dict(),
+            "averaged_actor": self.averaged_actor.state_dict(),
             "critic": self.critic.state_dict(),
             "target_critic": self.target_critic.state_dict(),
             "log_temperature": self.log_temperature.clone(),
@@ -120,6 +134,7 @@ class SoftActorCritic:
         self.log_temperature.copy_(state["log_temperature"])
         self.generator.set_state(state["generator"])
         self.actor.load_state_dict(state["actor"])
+        self.averaged_actor.load_state_dict(state["averaged_actor"])
         self.critic.load_state_dict(state["critic"])
         self.target_critic.load_state_dict(state["target_critic"])
         self.actor_optimiser.load_state_dict(copy.deepcopy(state["actor_optimiser"]))  # it keeps the tensors given
@@ -140,6 +155,6 @@ def adam(parameters: Any, learning_rate: float) -> torch.optim.Adam:
 
 
 @torch.no_grad()
-def move_targets(target: CriticEnsemble, online: CriticEnsemble, rate: float) -> None:
-    """target <- (1 - rate) target + rate online, in one call for all parameters."""
-    torch._foreach_lerp_(list(target.parameters()), list(online.parameters()), rate)
+def move_average(average: Tensor, online: Tensor, rate: float) -> None:
+    """average <- (1 - rate) average + rate online, for the weights of two networks."""
+    average.lerp_(online, rate)

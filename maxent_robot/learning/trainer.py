@@ -175,7 +175,7 @@ class Trainer:
 
     def _evaluate(self, log: ProgressLog) -> None:
         settings = self.config.trainer
-        policy = mean_policy(self.learner.actor)
+        policy = mean_policy(self.learner.averaged_actor)
         result = evaluate_policy(
             self.evaluation_environment, policy, settings.evaluation_episodes, self.evaluation_seed
         )
@@ -191,7 +191,7 @@ class Trainer:
             mark = "  best so far"
             self.best = {
                 "score": evaluation_score(result, settings),
-                "actor": {name: value.clone() for name, value in self.learner.actor.state_dict().items()},
+                "actor": {name: value.clone() for name, value in self.learner.averaged_actor.state_dict().items()},
                 "temperature": self.learner.temperature,
                 "cost_weight": self.cost_ramp.weight,
                 "evaluation": record,

@@ -36,10 +36,10 @@ from maxent_robot.nodes.supervisor_messages import controller_message, fault_mes
 from maxent_robot.nodes.supervisor_telemetry import NOT_SAFETY_RATED, SupervisorTelemetry
 from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.command import Command
-from maxent_robot.safety.faults import Fault, Violation
+from maxent_robot.safety.faults import RESPONSES, Fault, Violation
 from maxent_robot.safety.limits import load_limits
 from maxent_robot.safety.policy_input import TOPIC as CANDIDATE_TOPIC
-from maxent_robot.safety.state_machine import MOVING
+from maxent_robot.safety.state_machine import MOVING, State
 from maxent_robot.safety.supervisor import Reply, Supervisor
 
 STATUS_PERIOD_S = 0.1
@@ -239,7 +239,9 @@ class SupervisorNode(ManagedNode):
         if command.faults != self._faults:
             for violation in command.faults:
                 if violation not in self._faults:
-                    self.get_logger().error(str(violation))
+                    latches = RESPONSES[violation.fault].final is State.FAULT
+                    log = self.get_logger().error if latches else self.get_logger().warning
+                    log(str(violation))
                     self._fault_publisher.publish(fault_message(violation))
             if not command.faults:
                 self._fault_publisher.publish(fault_message(None))

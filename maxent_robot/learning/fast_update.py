@@ -1,0 +1,111 @@
+"""The gradients of Soft Actor-Critic by hand: the mathematics of `critic_update` and `actor_update`, in less time.
+
+Those modules are the reference; `tests/test_learning_fast_update.py` holds this one to them. What is saved: no graph is
+kept, observations are scaled once for actor and critics, and of the gradient of Q with respect to its input only the
+columns of the action are computed.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from maxent_robot.learning.dense_pass import DensePass
+from maxent_robot.learning.distribution import reparameterised_sample
+from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
+from maxent_robot.learning.replay import Batch
+
+
+class FastUpdate:
+    """Fills the `grad`s of the actor and of the critics, which `flatten_parameters` has made.
+
+    The calls belong together and come in this order: `critic_gradient`, a step of the critics, `actor_gradient`, a step
+    of the actor.
+
+    Args:
+        actor: the policy.
+        critic, target_critic: ensembles that see the observation, the privileged vector and the action, scaled for the
+            observation as the actor is.
+    """
+
+    def __init__(self, actor: SquashedGaussianActor, critic: CriticEnsemble, target_critic: CriticEnsemble) -> None:
+        self._actor = actor
+        self._actor_pass = DensePass([*actor.trunk, actor.head])
+        self._critic_passes = [DensePass(head.children()) for head in critic.heads]
+        self._target_passes = [DensePass(head.children()) for head in target_critic.heads]
+        self._scale = critic.input_scale
+        self._observation = slice(0, len(actor.observation_scale))
+        self._action = slice(len(self._scale) - actor.action_size, len(self._scale))
+        if not torch.equal(self._scale[self._observation], actor.observation_scale):
+            raise ValueError("actor and critics must scale the observation alike")
+        self._inputs = self._next_inputs = torch.empty(0)
+
+    @torch.no_grad()
+    def critic_gradient(
+        self, batch: Batch, temperature: Tensor, cost_weight: float, noise: Tensor
+    ) -> dict[str, Tensor]:
+        """As `soft_target` and the gradient of `update_critic`. Returns scalars to log."""
+        target = self._soft_target(batch, temperature, cost_weight, noise)
+        self._inputs = self._scaled(self._inputs, batch.observation, batch.privileged)
+        torch.div(batch.action, self._scale[self._action], out=self._inputs[:, self._action])
+        loss, mean = torch.zeros(()), torch.zeros(())
+        heads = len(self._critic_passes)
+        for one in self._critic_passes:
+            q = one.forward(self._inputs)
+            error = q - target
+            one.backward_parameters(error / error.numel() / heads)
+            loss = loss + 0.5 * error.square().mean() / heads
+            mean = mean + q.mean() / heads
+        return {"critic_loss": loss, "q": mean}
+
+    @torch.no_grad()
+    def actor_gradient(self, temperature: Tensor, noise: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """As `update_actor`, for the batch of the last `critic_gradient`.
+
+        With action a = tanh(u), u = mean + std noise, the density of `reparameterised_sample` has the derivatives
+        d log pi / d u = 2 a and d log pi / d log std = -1 + 2 a std noise.
+
+        Returns:
+            log_prob: (batch,), for the temperature.
+            info: scalars to log.
+        """
+        mean, raw = self._actor_pass.forward(self._inputs[:, self._observation]).chunk(2, dim=-1)
+        squashed = torch.tanh(raw)
+        half_range = 0.5 * (self._actor.log_std_maximum - self._actor.log_std_minimum)
+        log_std = self._actor.log_std_minimum + half_range * (squashed + 1.0)
+        action, log_prob = reparameterised_sample(mean, log_std, noise)
+        torch.div(action, self._scale[self._action], out=self._inputs[:, self._action])
+        q = torch.cat([one.forward(self._inputs) for one in self._critic_passes], dim=-1)
+        least, winner = q.min(dim=-1, keepdim=True)
+        share = 1.0 / len(q)
+        q_action = torch.zeros_like(action)  # gradient of the mean of min Q
+        for number, one in enumerate(self._critic_passes):
+            q_action += one.backward_inputs(share * (winner == number).to(q.dtype), self._action)
+        q_action /= self._scale[self._action]
+        entropy_part = (2.0 * share) * temperature * action
+        pre_tanh = entropy_part - q_action * (1.0 - action.square())
+        of_log_std = pre_tanh * (log_std.exp() * noise) - share * temperature
+        of_raw = of_log_std * half_range * (1.0 - squashed.square())
+        self._actor_pass.backward_parameters(torch.cat([pre_tanh, of_raw], dim=-1))
+        entropy = -log_prob.mean()
+        return log_prob, {"actor_loss": -temperature * entropy - least.mean(), "entropy": entropy}
+
+    def _soft_target(self, batch: Batch, temperature: Tensor, cost_weight: float, noise: Tensor) -> Tensor:
+        inputs = self._next_inputs = self._scaled(self._next_inputs, batch.next_observation, batch.next_privileged)
+        mean, raw = self._actor_pass.forward(inputs[:, self._observation]).chunk(2, dim=-1)
+        half_range = 0.5 * (self._actor.log_std_maximum - self._actor.log_std_minimum)
+        log_std = self._actor.log_std_minimum + half_range * (torch.tanh(raw) + 1.0)
+        action, log_prob = reparameterised_sample(mean, log_std, noise)
+        torch.div(action, self._scale[self._action], out=inputs[:, self._action])
+        q = torch.cat([one.forward(inputs) for one in self._target_passes], dim=-1)
+        value = q.amin(dim=-1) - temperature * log_prob
+        return (batch.reward - cost_weight * batch.cost + batch.discount * value).unsqueeze(-1)
+
+    def _scaled(self, buffer: Tensor, observation: Tensor, privileged: Tensor) -> Tensor:
+        """Scaled observation and privileged vector in the first columns of a buffer whose last are for the action."""
+        if len(buffer) != len(observation):
+            buffer = torch.empty(len(observation), len(self._scale), dtype=observation.dtype)
+        hidden = slice(self._observation.stop, self._action.start)
+        torch.div(observation, self._scale[self._observation], out=buffer[:, self._observation])
+        torch.div(privileged, self._scale[hidden], out=buffer[:, hidden])
+        return buffer
