@@ -118,7 +118,7 @@ class SupervisorLimits:
     """Everything that the supervisor checks against. The leash is not here: it belongs to the robot's impedance."""
 
     workspace: WorkspaceLimits = setting(doc="box of the TCP")
-    policy_speed: SpeedLimits = setting(SpeedLimits(0.1, 0.5), doc="ceiling of a policy's twist")
+    policy_speed: SpeedLimits = setting(SpeedLimits(0.15, 0.9), doc="ceiling of a policy's twist")
     move_speed: SpeedLimits = setting(SpeedLimits(0.25, 1.0), doc="ceiling of a move's twist")
     measured_speed: SpeedLimits = setting(SpeedLimits(0.6, 2.5), doc="measured TCP speed that is a fault")
     acceleration: AccelerationLimits = setting(AccelerationLimits(), doc="of moves and controlled stops")

@@ -29,12 +29,12 @@ class ActionAxis:
 
 
 ACTION_AXES: tuple[ActionAxis, ...] = (
-    ActionAxis("linear_x", "socket", "m/s", 0.03),
-    ActionAxis("linear_y", "socket", "m/s", 0.03),
+    ActionAxis("linear_x", "socket", "m/s", 0.1),
+    ActionAxis("linear_y", "socket", "m/s", 0.1),
     ActionAxis("linear_z", "socket", "m/s", 0.04),
-    ActionAxis("angular_x", "socket", "rad/s", 0.2),
-    ActionAxis("angular_y", "socket", "rad/s", 0.2),
-    ActionAxis("angular_z", "socket", "rad/s", 0.2),
+    ActionAxis("angular_x", "socket", "rad/s", 0.5),
+    ActionAxis("angular_y", "socket", "rad/s", 0.5),
+    ActionAxis("angular_z", "socket", "rad/s", 0.5),
 )
 ACTION_SIZE = len(ACTION_AXES)
 ACTION_MAXIMUM: Array = np.array([axis.maximum for axis in ACTION_AXES])

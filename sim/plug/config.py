@@ -75,7 +75,7 @@ class Reward:
     height: float = setting(0.1, minimum=0.0, doc="-tanh(height above the mouth / 10 mm)")
     tilt: float = setting(0.05, minimum=0.0, doc="-tanh(tilt / 0.05 rad)")
     action: float = setting(0.01, minimum=0.0, doc="-mean square action")
-    jerk: float = setting(0.01, minimum=0.0, doc="-mean square change of action")
+    jerk: float = setting(0.05, minimum=0.0, doc="-mean square change of action")
     success: float = setting(5.0, minimum=0.0, doc="once, when inserted")
     failure: float = setting(10.0, minimum=0.0, doc="once and negative, when the force limit is passed")
     force: float = setting(1.0, minimum=0.0, doc="excess of the peak over force_free x allowed force, in its units")
