@@ -34,6 +34,8 @@ class SceneRenderer:
             camera.lookat[:] = [0.28, 0.0, 0.38]
             camera.distance, camera.azimuth, camera.elevation = 1.45, 125.0, -14.0
         self._renderer.update_scene(data, camera)
+        # The hand's shadow would hide the holes that the close view is there to show.
+        self._renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = view != "close"
         return self._renderer.render()
 
     def close(self) -> None:

@@ -65,9 +65,10 @@ def check_node_starts(graph: RosGraph, script: Path, packages: Path, log: Path) 
 
 def test_a_pip_install_gives_nodes_that_start(ros_graph: RosGraph, sources: Path, tmp_path: Path) -> None:  # noqa: F811
     prefix = tmp_path / "prefix"
-    quiet = ("--quiet", "--disable-pip-version-check", "--no-warn-script-location")
+    # Without --ignore-installed pip takes the package out of the environment that runs the tests.
+    options = ("--quiet", "--disable-pip-version-check", "--no-warn-script-location", "--ignore-installed")
     run(
-        sys.executable, "-m", "pip", "install", *quiet, "--no-deps", "--no-build-isolation", "--no-index",
+        sys.executable, "-m", "pip", "install", *options, "--no-deps", "--no-build-isolation", "--no-index",
         "--prefix", prefix, sources, directory=tmp_path,
     )  # fmt: skip
     (packages,) = prefix.glob("lib/python*/site-packages")

@@ -15,7 +15,7 @@ from maxent_robot.learning import tasks
 from maxent_robot.learning.checkpoint import read_torch
 from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.overrides import apply_overrides
-from maxent_robot.learning.run_directory import find_run
+from maxent_robot.learning.run_directory import find_run, run_revision
 from maxent_robot.learning.skill_evaluation import paired_figures, parse_modes
 from maxent_robot.paths import share_directory
 from maxent_robot.skill.bundle import load_bundle
@@ -68,6 +68,7 @@ def test_trained_run_becomes_a_skill_that_can_be_evaluated(
     manifest = load_bundle(skill).manifest
     assert (manifest.name, manifest.training.seed, manifest.training.steps) == ("small_skill", 5, 160)
     assert manifest.training.command.startswith("maxent-robot train plug_insertion --seed 5 --set ")
+    assert manifest.training.commit == run_revision(finished_run)
     capsys.readouterr()
     evaluate = ["evaluate", str(skill), "--episodes", "3", "--quiet", "--set", "time_limit_s=1.0"]
     assert main([*evaluate, "--modes", "mean,spiral", "--json", str(figures)]) == 0
@@ -93,7 +94,10 @@ def test_trained_run_becomes_a_skill_that_can_be_evaluated(
 def test_resumed_training_on_the_task_is_the_uninterrupted_one(finished_run: Path, tmp_path: Path) -> None:
     parts = tmp_path / "parts"
     assert train("--seed", "5", "--steps", "80", "--output", str(parts)) == 0
+    origin = json.loads((parts / "run.json").read_text())
+    (parts / "run.json").write_text(json.dumps({**origin, "revisions": ["1234abcd"]}))
     assert main(["train", "plug_insertion", "--quiet", "--resume", str(parts), "--steps", "160"]) == 0
+    assert run_revision(parts) == ", ".join(["1234abcd", *origin["revisions"]])
     whole_result, result = (json.loads((run / "result.json").read_text()) for run in (finished_run, parts))
     assert result["command"] == whole_result["command"]
     whole, resumed = (read_torch(run / "checkpoint" / "checkpoint.pt")["state"] for run in (finished_run, parts))

@@ -43,6 +43,20 @@ def test_a_shipped_skill_says_what_made_it_and_how_good_it_is(name: str) -> None
 
 
 @pytest.mark.parametrize("name", CONNECTORS)
+@pytest.mark.parametrize("mode", ["mean", "sample", "spiral"])
+def test_the_readme_quotes_the_figures_of_the_manifest(name: str, mode: str) -> None:
+    figures = load_bundle(share_directory() / "skills" / name).manifest.evaluation[mode]
+    low, high = (100 * bound for bound in figures["success_interval"])
+    force = figures["peak_force_n"]
+    row = (
+        f"| {100 * figures['success']:.1f} % [{low:.1f}, {high:.1f}] | {figures['time_s']['median']:.2f} s "
+        f"| {force['p50']:.1f} / {force['p95']:.1f} N |"
+    )
+    readme = (share_directory() / "README.md").read_text(encoding="utf-8")
+    assert any(mode in line and line.endswith(row) for line in readme.splitlines()), row
+
+
+@pytest.mark.parametrize("name", CONNECTORS)
 def test_a_shipped_skill_performs(name: str) -> None:
     bundle = load_bundle(share_directory() / "skills" / name)
     figures = evaluate_modes(

@@ -1,7 +1,7 @@
 """A training run on disk.
 
 <run>/config.yaml    the resolved settings
-<run>/run.json       the name of the configuration and the assignments made to it
+<run>/run.json       the name of the configuration, the assignments made to it, the revisions of the code that ran
 <run>/checkpoint/    see maxent_robot.learning.checkpoint
 <run>/tensorboard/   event files
 <run>/policy.pt      the best actor and its deployable critic, once training has ended
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,21 +79,22 @@ def new_run(directory: Path, name: str, config: TrainConfig, assignments: Sequen
     if (directory / CONFIG_FILE).exists():
         raise ConfigError(f"{directory} holds a run already: resume it with --resume, or name another --output")
     directory.mkdir(parents=True, exist_ok=True)
-    write_json(directory / ORIGIN_FILE, {"name": name, "assignments": list(assignments)})
+    write_json(directory / ORIGIN_FILE, {"name": name, "assignments": list(assignments), "revisions": [revision()]})
     write_yaml(directory / CONFIG_FILE, to_mapping(config))
 
 
 def change_run(directory: Path, assignments: Sequence[str]) -> TrainConfig:
-    """Make further assignments to the settings of a run, save and return them.
+    """Make further assignments to the settings of a run that goes on, save and return them; note the code's revision.
 
     Raises:
         ConfigError: it is not a run, or a setting is not allowed.
     """
     config = train_config(str(directory / CONFIG_FILE), assignments)
+    origin = json.loads((directory / ORIGIN_FILE).read_text(encoding="utf-8"))
+    latest = {assignment.partition("=")[0]: assignment for assignment in [*origin["assignments"], *assignments]}
+    revisions = list(dict.fromkeys([*origin["revisions"], revision()]))
+    write_json(directory / ORIGIN_FILE, {**origin, "assignments": list(latest.values()), "revisions": revisions})
     if assignments:
-        origin = json.loads((directory / ORIGIN_FILE).read_text(encoding="utf-8"))
-        latest = {assignment.partition("=")[0]: assignment for assignment in [*origin["assignments"], *assignments]}
-        write_json(directory / ORIGIN_FILE, {**origin, "assignments": list(latest.values())})
         write_yaml(directory / CONFIG_FILE, to_mapping(config))
     return config
 
@@ -105,6 +107,20 @@ def run_command(directory: Path) -> str:
         key, _, value = assignment.partition("=")
         words += ["--seed", value] if key == "seed" else ["--set", assignment]
     return shlex.join(words)
+
+
+def run_revision(directory: Path) -> str:
+    """The revision of the code that a run was started with; where others went on with it, all of them in order."""
+    return ", ".join(json.loads((directory / ORIGIN_FILE).read_text(encoding="utf-8"))["revisions"])
+
+
+def revision() -> str:
+    """The git revision of this code, marked `-dirty` if files differ from it; `unknown` outside a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def find_run(directory: str, shelf: Path) -> Path:

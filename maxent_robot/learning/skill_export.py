@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from maxent_robot.errors import ConfigError
 from maxent_robot.learning.export import export_networks
-from maxent_robot.learning.run_directory import load_finished_run
+from maxent_robot.learning.run_directory import load_finished_run, run_revision
 from maxent_robot.learning.tasks import manifest_assumptions
 from maxent_robot.skill.bundle import SkillBundle, write_bundle
 from maxent_robot.skill.manifest import SCHEMA_VERSION, SkillManifest, TrainingRecord
@@ -40,7 +39,7 @@ def export_run(run: Path, output: Path, evaluation: Path | None) -> SkillBundle:
         target_entropy=result["target_entropy"],
         training=TrainingRecord(
             seed=config.seed,
-            commit=revision(),
+            commit=run_revision(run),
             command=result["command"],
             steps=result["steps"],
             wall_s=result["wall_s"],
@@ -70,12 +69,3 @@ def read_evaluation(path: Path, actor_sha256: str) -> dict[str, Any]:
     if found != actor_sha256:
         raise ConfigError(f"{path}: is about the actor {found}, this run exports {actor_sha256}")
     return figures
-
-
-def revision() -> str:
-    """The git revision of this code, marked `-dirty` if files differ from it; `unknown` outside a git checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
