@@ -106,6 +106,7 @@ def test_the_policy_is_ramped_in_and_then_followed() -> None:
 def test_a_twist_expires_after_two_periods_and_silence_ends_in_hold() -> None:
     bench = SafetyBench()
     bench.start(FORWARD)
+    assert bench.last.interventions["expired"] == 0, "before the first twist there was none to expire"
     bench.twist = None
     bench.run(2 * POLICY_PERIOD_S + STEP_S)
     stopped_at = targets(bench)[-1]
@@ -121,7 +122,8 @@ def test_a_fast_twist_is_slowed_keeping_its_direction() -> None:
     bench = SafetyBench()
     bench.start((3.0, 4.0, 0.0, 0.0, 0.0, 0.0))
     step = np.diff(targets(bench)[-2:], axis=0)[0]
-    np.testing.assert_allclose(step, [0.06 * STEP_S, 0.08 * STEP_S, 0.0], atol=1e-9)
+    length = bench.limits.policy_speed.linear_m_s * STEP_S
+    np.testing.assert_allclose(step, [0.6 * length, 0.8 * length, 0.0], atol=1e-9)
     assert bench.last.interventions["speed"] == 1
 
 
@@ -158,11 +160,13 @@ def test_where_leash_and_workspace_exclude_each_other_the_leash_holds() -> None:
 
 def test_near_the_force_ceiling_it_is_degraded_and_slower() -> None:
     bench = SafetyBench()
-    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    full = bench.limits.policy_speed.linear_m_s
+    bench.start((full, 0.0, 0.0, 0.0, 0.0, 0.0))
     bench.contact = np.array([0.0, 0.0, 26.0, 0.0, 0.0, 0.0])
     bench.step(5)
     assert bench.last.state is State.DEGRADED
-    assert np.diff(targets(bench)[-2:, 0])[0] == pytest.approx(0.05 * STEP_S)
+    slowed = full * bench.limits.contact.degraded_speed
+    assert np.diff(targets(bench)[-2:, 0])[0] == pytest.approx(slowed * STEP_S)
     bench.contact = np.zeros(6)
     bench.step(5)
     assert bench.last.state is State.RUNNING

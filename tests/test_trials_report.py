@@ -57,7 +57,16 @@ def run_record(**changes: object) -> RunRecord:
         manifest_sha256="ab" * 32,
         files={"actor.onnx": "cd" * 32},
         training={"seed": 4, "command": "maxent-robot train plug_insertion --seed 4"},
-        evaluation={"sample": {"success": 0.992}},
+        evaluation={
+            "command": "maxent-robot evaluate skills/plug_insertion",
+            "sample": {
+                "success": 0.992,
+                "success_interval": [0.9797, 0.9969],
+                "time_s": {"median": 2.345, "p95": 4.0},
+                "peak_force_n": {"p50": 9.0, "p95": 12.34},
+            },
+            "environment": {"timestep_s": 0.001},
+        },
     )
     record = RunRecord(
         started="2026-01-02T03:04:05+01:00",
@@ -123,7 +132,8 @@ def test_the_page_says_what_was_run_and_what_it_does_not_show(directory: Path) -
         "abababababababab",
         "cdcdcdcdcdcdcdcd",
         "maxent-robot train plug_insertion --seed 4",
-        "sample success 0.992",
+        "maxent-robot evaluate skills/plug_insertion",
+        "sample 99.2 % 98.0 to 99.7 % 2.35 12.3",
         "9.8.7",
         "seed 77",
         "What this does not show",

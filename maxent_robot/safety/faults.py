@@ -70,7 +70,7 @@ RESPONSES: dict[Fault, Response] = {
 
 @dataclass(frozen=True)
 class Violation:
-    """One limit that does not hold: which, by how much, and where."""
+    """One limit that does not hold: which, by how much, and where. `limit` is empty where there is none to keep."""
 
     fault: Fault
     subject: str
@@ -80,7 +80,8 @@ class Violation:
 
     def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
-        return f"{self.fault.value}: {self.subject} is {_text(self.value)}{unit}, allowed is {_text(self.limit)}{unit}"
+        allowed = f", allowed is {_text(self.limit)}{unit}" if self.limit != "" else ""
+        return f"{self.fault.value}: {self.subject} is {_text(self.value)}{unit}{allowed}"
 
 
 def _text(value: float | str) -> str:

@@ -153,7 +153,7 @@ class Supervisor:
     def request_stop(self, now_s: float) -> Reply:
         """ARMED or moving -> STOPPING -> HOLD: a controlled stop. Never refused: elsewhere there is nothing to stop."""
         if self.state in MOVING or self.state is State.ARMED:
-            self._react(Violation(Fault.OPERATOR_STOP, "operator's request", "stop", "none"), now_s)
+            self._react(Violation(Fault.OPERATOR_STOP, "a stop", "requested", ""), now_s)
             return True, "stopping"
         return True, f"state is {self.state.value}: nothing to stop"
 
@@ -213,7 +213,7 @@ class Supervisor:
             speed = SpeedLimits(speed.linear_m_s * factor, speed.angular_rad_s * factor)
         expired = self._policy.expired(now_s)
         self._twist = _REST if expired else ramp * self._policy.twist
-        return self._gate.advance(self._twist, measured, period_s, speed, expired)
+        return self._gate.advance(self._twist, measured, period_s, speed, expired and not self._policy.awaits_first)
 
     def _advance_move(self, move: MoveTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         if self.state is State.RAMPING:

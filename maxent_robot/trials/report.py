@@ -17,7 +17,7 @@ from typing import Any
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.trials.figures import MAX_PANELS, outcome_colour, panel_trials, write_figures
 from maxent_robot.trials.outcome import TrialResult
-from maxent_robot.trials.provenance import RunRecord, read_run
+from maxent_robot.trials.provenance import RunRecord, SkillRecord, read_run
 from maxent_robot.trials.report_template import TEMPLATE
 from maxent_robot.trials.series import TrialSeries, read_series
 from maxent_robot.trials.summary import summarise_trials
@@ -57,7 +57,7 @@ def write_report(directory: str | os.PathLike[str]) -> Path:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False)
     environment.globals.update(
         percent=_percent, interval=_interval, number=_number, mm=_mm, kinds=_kinds, offset=_offset,
-        colour=outcome_colour, flat=_flat, plain=_plain, figure=lambda name: _picture(name, files),
+        colour=outcome_colour, plain=_plain, figure=lambda name: _picture(name, files),
     )  # fmt: skip
     page = environment.from_string(TEMPLATE).render(**_content(trials, series, run))
     target = place / REPORT_FILE
@@ -82,6 +82,7 @@ def _content(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries], r
         "total": figures,
         "groups": [*figures["connectors"].items(), ("all", figures)],
         "cards": _cards(figures, run),
+        "skills": [_skill(skill) for skill in run.skills],
         "trials": trials,
         "panels_note": (
             f" The {len(drawn)} panels show all failures first, up to {MAX_PANELS} trials."
@@ -94,6 +95,25 @@ def _content(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries], r
         ],
         "starts": _starts(run),
         "limits": _limits(figures, run),
+    }
+
+
+def _skill(skill: SkillRecord) -> dict[str, Any]:
+    """A skill as the page shows it: of the evaluation, its command and the main figures of each mode."""
+    evaluation = skill.evaluation
+    return {
+        "name": skill.name,
+        "connector": skill.connector,
+        "manifest_sha256": skill.manifest_sha256,
+        "files": skill.files,
+        "training": skill.training,
+        "evaluated": [("evaluated by", evaluation["command"])] if "command" in evaluation else [],
+        "modes": {
+            name: figures
+            for name, figures in evaluation.items()
+            if isinstance(figures, Mapping)
+            and {"success", "success_interval", "time_s", "peak_force_n"} <= set(figures)
+        },
     }
 
 
@@ -195,12 +215,12 @@ def _picture(name: str, files: Mapping[str, Path]) -> Any:
     return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(name, data)
 
 
-def _percent(value: float | None) -> str:
-    return _NONE if value is None else f"{100 * value:.0f} %"
+def _percent(value: float | None, decimals: int = 0) -> str:
+    return _NONE if value is None else f"{100 * value:.{decimals}f} %"
 
 
-def _interval(bounds: Sequence[float]) -> str:
-    return f"{100 * bounds[0]:.0f} to {100 * bounds[1]:.0f} %"
+def _interval(bounds: Sequence[float], decimals: int = 0) -> str:
+    return f"{100 * bounds[0]:.{decimals}f} to {100 * bounds[1]:.{decimals}f} %"
 
 
 def _number(value: float | None, decimals: int) -> str:
@@ -227,11 +247,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return " to ".join(_plain(v) for v in value) if len(value) == 2 else ", ".join(_plain(v) for v in value)
     return str(value)
-
-
-def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in mapping.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name} ")
-        else:
-            yield f"{prefix}{name}", value

@@ -47,7 +47,9 @@ code { font: 12.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans M
 pre { background: var(--soft); border-radius: 7px; padding: 11px 15px; margin: 0 0 16px; white-space: pre-wrap; }
 dl { display: grid; grid-template-columns: 185px 1fr; gap: 4px 14px; margin: 0; font-size: 13.5px; }
 dt { color: var(--muted); }
-dd { margin: 0; }
+dd { margin: 0; overflow-wrap: anywhere; }
+.columns > * { min-width: 0; }
+.columns dl + table { margin-top: 14px; }
 ul { padding-left: 20px; margin: 8px 0 0; max-width: 900px; }
 li { margin: 5px 0; }
 .limits { background: var(--soft); border-radius: 9px; padding: 4px 26px 20px; margin-top: 46px; }
@@ -140,7 +142,7 @@ believed it to be: the errors of the estimate and of the grip together, which it
 <p>Enough to run it again.</p>
 <pre><code>{{ run.command }}</code></pre>
 <div class="columns">
-{% for skill in run.skills %}<section>
+{% for skill in skills %}<section>
 <h3>{{ skill.name }} <span class="badge">{{ skill.connector }}</span></h3>
 <dl>
 <dt>skill.yaml</dt><dd><code>{{ skill.manifest_sha256[:16] }}</code></dd>
@@ -149,8 +151,15 @@ believed it to be: the errors of the estimate and of the grip together, which it
 {% for name, value in skill.training.items() %}<dt>{{ name }}</dt>
 <dd>{% if name in ('command', 'commit') %}<code>{{ value }}</code>{% else %}{{ plain(value) }}{% endif %}</dd>
 {% endfor %}
-{% for name, value in flat(skill.evaluation) %}<dt>{{ name }}</dt><dd>{{ plain(value) }}</dd>
+{% for name, value in skill.evaluated %}<dt>{{ name }}</dt><dd>{{ value }}</dd>
 {% endfor %}</dl>
+{% if skill.modes %}<table><thead><tr><th>in simulation</th><th class="n">inserted</th><th class="n">interval</th>
+<th class="n">median, s</th><th class="n">peak force p95, N</th></tr></thead><tbody>
+{% for mode, figures in skill.modes.items() %}<tr><td>{{ mode }}</td>
+<td class="n">{{ percent(figures.success, 1) }}</td>
+<td class="n">{{ interval(figures.success_interval, 1) }}</td><td class="n">{{ number(figures.time_s.median, 2) }}</td>
+<td class="n">{{ number(figures.peak_force_n.p95, 1) }}</td></tr>
+{% endfor %}</tbody></table>{% endif %}
 </section>
 {% endfor %}
 </div>
