@@ -130,11 +130,12 @@ class TrialRunner:
             self._switch(plan)
         self._make_ready()
         node.wait(lambda: node.insertion is not None, f"{ARM}/insertion", READY_TIMEOUT_S)
-        if pose_error(node.tcp, self._park)[0] > 0.005:
-            self._move(self._park)
         seen = node.socket_count
         node.set_parameters_of(ARM, {"connector": plan.connector, "scenario_seed": plan.seed})
         done, reason = node.trigger(f"{ARM}/new_scenario")
+        if not done:  # the arm stands where the new socket would be
+            self._move(self._park)
+            done, reason = node.trigger(f"{ARM}/new_scenario")
         if not done:
             raise TrialError(f"{ARM}/new_scenario refused connector {plan.connector}, seed {plan.seed}: {reason}")
         node.wait(lambda: node.socket_count > seen, "socket_pose of the new scenario")
