@@ -239,9 +239,11 @@ class SupervisorNode(ManagedNode):
         if command.faults != self._faults:
             for violation in command.faults:
                 if violation not in self._faults:
-                    latches = RESPONSES[violation.fault].final is State.FAULT
-                    log = self.get_logger().error if latches else self.get_logger().warning
-                    log(str(violation))
+                    # Two statements: rclpy allows one severity for each place that logs.
+                    if RESPONSES[violation.fault].final is State.FAULT:
+                        self.get_logger().error(str(violation))
+                    else:
+                        self.get_logger().warning(str(violation))
                     self._fault_publisher.publish(fault_message(violation))
             if not command.faults:
                 self._fault_publisher.publish(fault_message(None))
