@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4}
 """Identifiers of lifecycle_msgs/Transition."""
 
+GOALS = {"configure": "inactive", "cleanup": "unconfigured", "activate": "active", "deactivate": "inactive"}
+"""The state that each transition ends in."""
+
+ASK_AGAIN_S = 2.0
+"""Time without an answer after which a question is put again."""
+
 
 class LifecycleManager:
     """A client of the lifecycle services of managed nodes, with a ROS context of its own.
@@ -74,11 +80,19 @@ class LifecycleManager:
         """
         from lifecycle_msgs.srv import GetState
 
-        label: str = self._call(name, GetState, "get_state", GetState.Request(), timeout_s).current_state.label
-        return label
+        deadline = time.monotonic() + timeout_s
+        while True:
+            response = self._ask(name, GetState, "get_state", GetState.Request(), deadline)
+            if response is not None:
+                label: str = response.current_state.label
+                return label
+            self._check_deadline(name, "get_state", deadline, timeout_s)
 
     def change(self, name: str, transition: str, timeout_s: float = 20.0) -> None:
         """Take a node through one transition.
+
+        A server drops its answer where it has not discovered the client yet, although it has done what was asked; so
+        after a silence the state decides whether the request is put again.
 
         Raises:
             BringupError: it does not answer in time, or refuses; the line gives the cause that it printed.
@@ -87,10 +101,18 @@ class LifecycleManager:
 
         request = ChangeState.Request()
         request.transition.id = TRANSITIONS[transition]
-        if not self._call(name, ChangeState, "change_state", request, timeout_s).success:
-            time.sleep(0.1)  # the cause is printed before the answer is sent, but comes by another way
-            self._alive()
-            raise BringupError(f"{name}: {transition} failed in state '{self.state(name)}'{self._reason(name)}")
+        deadline = time.monotonic() + timeout_s
+        while True:
+            response = self._ask(name, ChangeState, "change_state", request, deadline)
+            if response is not None and response.success:
+                return
+            if response is not None:
+                time.sleep(0.1)  # the cause is printed before the answer is sent, but comes by another way
+                self._alive()
+                raise BringupError(f"{name}: {transition} failed in state '{self.state(name)}'{self._reason(name)}")
+            self._check_deadline(name, "change_state", deadline, timeout_s)
+            if self.state(name, deadline - time.monotonic()) == GOALS[transition]:
+                return
 
     def bring_up(self, names: Sequence[str], timeout_s: float = 30.0) -> None:
         """Configure and activate each node, in order; `timeout_s` is for each step of each node.
@@ -105,21 +127,26 @@ class LifecycleManager:
             if state != "active":
                 raise BringupError(f"{name}: is '{state}' after activation, expected 'active'{self._reason(name)}")
 
-    def _call(self, name: str, kind: Any, service: str, request: Any, timeout_s: float) -> Any:
-        deadline = time.monotonic() + timeout_s
+    def _ask(self, name: str, kind: Any, service: str, request: Any, deadline: float) -> Any | None:
+        """The response to one request; None if there is none within `ASK_AGAIN_S` or by the deadline."""
         client = self._clients.get((name, service))
         if client is None:
             client = self._clients[name, service] = self._node.create_client(kind, f"{name}/{service}")
         while not client.service_is_ready():
-            self._wait(name, service, deadline, timeout_s)
+            self._alive()
+            if time.monotonic() > deadline:
+                return None
             self._executor.spin_once(timeout_sec=0.05)
         future = client.call_async(request)
+        again_s = min(deadline, time.monotonic() + ASK_AGAIN_S)
         while not future.done():
-            self._wait(name, service, deadline, timeout_s)
+            self._alive()
+            if time.monotonic() > again_s:
+                client.remove_pending_request(future)
+                return None
             self._executor.spin_until_future_complete(future, timeout_sec=0.1)
         return future.result()
 
-    def _wait(self, name: str, service: str, deadline: float, timeout_s: float) -> None:
-        self._alive()
+    def _check_deadline(self, name: str, service: str, deadline: float, timeout_s: float) -> None:
         if time.monotonic() > deadline:
             raise BringupError(f"{name}: no answer from {name}/{service} within {timeout_s:g} s{self._reason(name)}")

@@ -57,6 +57,14 @@ class ArmSample:
     wrenches: tuple[tuple[float, NDArray[np.float64]], ...]
 
 
+_SERVICES: dict[str, Any] = {
+    **{f"supervisor/{request}": Trigger for request in ("arm", "start", "stop", "reset")},
+    "sim_arm/new_scenario": Trigger,
+    **{f"{node}/set_parameters": SetParameters for node in ("policy", "sim_arm")},
+}
+"""What a series of trials asks of the other nodes."""
+
+
 @dataclass(frozen=True)
 class SupervisorView:
     """What the supervisor last said about itself; `fault` is the first of those that are latched."""
@@ -85,7 +93,10 @@ class TrialNode(Node):
         self._alive = alive
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self)
-        self._service_clients: dict[str, Any] = {}
+        # Made now: a server drops its answer where it has not discovered the client yet.
+        self._service_clients: dict[str, Any] = {
+            service: self.create_client(kind, service) for service, kind in _SERVICES.items()
+        }
         self._move_publisher = self.create_publisher(PoseStamped, "supervisor/move_target", RELIABLE)
         topics = robot.topics
         self._readers: list[tuple[PolledSubscription, Callable[[Any], None]]] = [
@@ -164,7 +175,7 @@ class TrialNode(Node):
 
     def trigger(self, service: str) -> tuple[bool, str]:
         """Call a std_srvs/Trigger service: whether it did it, and what it said."""
-        response = self._call(Trigger, service, Trigger.Request())
+        response = self._call(service, Trigger.Request())
         return bool(response.success), str(response.message)
 
     def set_parameters_of(self, node: str, values: Mapping[str, bool | int | float | str]) -> None:
@@ -176,7 +187,7 @@ class TrialNode(Node):
         messages: list[ParameterMessage] = [
             Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
         ]
-        response = self._call(SetParameters, f"{node}/set_parameters", SetParameters.Request(parameters=messages))
+        response = self._call(f"{node}/set_parameters", SetParameters.Request(parameters=messages))
         for (name, value), result in zip(values.items(), response.results, strict=True):
             if not result.successful:
                 raise TrialError(f"{node}: parameter {name} = {value!r} refused: {result.reason}")
@@ -200,10 +211,8 @@ class TrialNode(Node):
         self._executor.shutdown()
         self.destroy_node()
 
-    def _call(self, kind: Any, service: str, request: Any) -> Any:
-        client = self._service_clients.get(service)
-        if client is None:
-            client = self._service_clients[service] = self.create_client(kind, service)
+    def _call(self, service: str, request: Any) -> Any:
+        client = self._service_clients[service]
         self.wait(client.service_is_ready, f"service {service}")
         future = client.call_async(request)
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
