@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ class HardOfHearing(LifecycleManager):
 
 def test_an_answer_that_is_lost_does_not_matter(ros_graph: RosGraph) -> None:  # noqa: F811
     ros_graph.start(SUPERVISOR, "supervisor")
-    with HardOfHearing(ros_graph.domain_id) as manager:
+    with closing(HardOfHearing(ros_graph.domain_id)) as manager:
         manager.bring_up(["supervisor"])
         assert manager.missed == {"change_state", "get_state"}
         assert manager.state("supervisor") == "active"
