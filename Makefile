@@ -11,8 +11,10 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11 python3
 	"$$python" -c '$(SUITS)' >/dev/null 2>&1 && { echo "$$python"; break; }; done)
 endif
 
-# With a ROS 2 installation sourced, its rclpy is used and no ROS wheel is installed.
-ROS = $(if $(PYTHON),$(shell "$(PYTHON)" -c 'import rclpy' >/dev/null 2>&1 || echo ros,))
+# With a ROS 2 installation sourced, its rclpy is used and no ROS wheel is installed. The environment itself is asked: it
+# sees the rclpy of a sourced installation, but not that of another environment that happens to be active.
+OUTSIDE := import rclpy, sys; sys.exit(rclpy.__file__.startswith(sys.prefix))
+ROS = $(shell "$(BIN)/python" -c '$(OUTSIDE)' >/dev/null 2>&1 || echo ros,)
 
 .PHONY: help demo test lint clean
 .DEFAULT_GOAL := help
