@@ -47,7 +47,7 @@ class FastUpdate:
         """As `soft_target` and the gradient of `update_critic`. Returns scalars to log."""
         target = self._soft_target(batch, temperature, cost_weight, noise)
         self._inputs = self._scaled(self._inputs, batch.observation, batch.privileged)
-        torch.div(batch.action, self._scale[self._action], out=self._inputs[:, self._action])
+        self._put_action(self._inputs, batch.action)
         loss, mean = torch.zeros(()), torch.zeros(())
         heads = len(self._critic_passes)
         for one in self._critic_passes:
@@ -69,12 +69,10 @@ class FastUpdate:
             log_prob: (batch,), for the temperature.
             info: scalars to log.
         """
-        mean, raw = self._actor_pass.forward(self._inputs[:, self._observation]).chunk(2, dim=-1)
-        squashed = torch.tanh(raw)
-        half_range = 0.5 * (self._actor.log_std_maximum - self._actor.log_std_minimum)
-        log_std = self._actor.log_std_minimum + half_range * (squashed + 1.0)
+        output = self._actor_pass.forward(self._inputs[:, self._observation])
+        mean, log_std = self._actor.distribution(output)
         action, log_prob = reparameterised_sample(mean, log_std, noise)
-        torch.div(action, self._scale[self._action], out=self._inputs[:, self._action])
+        self._put_action(self._inputs, action)
         q = torch.cat([one.forward(self._inputs) for one in self._critic_passes], dim=-1)
         least, winner = q.min(dim=-1, keepdim=True)
         share = 1.0 / len(q)
@@ -85,18 +83,17 @@ class FastUpdate:
         entropy_part = (2.0 * share) * temperature * action
         pre_tanh = entropy_part - q_action * (1.0 - action.square())
         of_log_std = pre_tanh * (log_std.exp() * noise) - share * temperature
-        of_raw = of_log_std * half_range * (1.0 - squashed.square())
+        squashed = torch.tanh(output[:, self._actor.action_size :])
+        of_raw = of_log_std * self._actor.log_std_half_range * (1.0 - squashed.square())
         self._actor_pass.backward_parameters(torch.cat([pre_tanh, of_raw], dim=-1))
         entropy = -log_prob.mean()
         return log_prob, {"actor_loss": -temperature * entropy - least.mean(), "entropy": entropy}
 
     def _soft_target(self, batch: Batch, temperature: Tensor, cost_weight: float, noise: Tensor) -> Tensor:
         inputs = self._next_inputs = self._scaled(self._next_inputs, batch.next_observation, batch.next_privileged)
-        mean, raw = self._actor_pass.forward(inputs[:, self._observation]).chunk(2, dim=-1)
-        half_range = 0.5 * (self._actor.log_std_maximum - self._actor.log_std_minimum)
-        log_std = self._actor.log_std_minimum + half_range * (torch.tanh(raw) + 1.0)
+        mean, log_std = self._actor.distribution(self._actor_pass.forward(inputs[:, self._observation]))
         action, log_prob = reparameterised_sample(mean, log_std, noise)
-        torch.div(action, self._scale[self._action], out=inputs[:, self._action])
+        self._put_action(inputs, action)
         q = torch.cat([one.forward(inputs) for one in self._target_passes], dim=-1)
         value = q.amin(dim=-1) - temperature * log_prob
         return (batch.reward - cost_weight * batch.cost + batch.discount * value).unsqueeze(-1)
@@ -109,3 +106,7 @@ class FastUpdate:
         torch.div(observation, self._scale[self._observation], out=buffer[:, self._observation])
         torch.div(privileged, self._scale[hidden], out=buffer[:, hidden])
         return buffer
+
+    def _put_action(self, inputs: Tensor, action: Tensor) -> None:
+        """Write the scaled action into the last columns."""
+        torch.div(action, self._scale[self._action], out=inputs[:, self._action])

@@ -45,12 +45,19 @@ class SquashedGaussianActor(nn.Module):
         nn.init.uniform_(self.head.weight, -3e-3, 3e-3)
         nn.init.zeros_(self.head.bias)
 
+    @property
+    def log_std_half_range(self) -> float:
+        """Half the width of the range of the log standard deviation."""
+        return 0.5 * (self.log_std_maximum - self.log_std_minimum)
+
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, observation_size) -> mean before tanh and log_std, each (batch, action_size)."""
-        features = self.trunk(observation / self.observation_scale)
-        mean, raw = self.head(features).chunk(2, dim=-1)
-        half_range = 0.5 * (self.log_std_maximum - self.log_std_minimum)
-        return mean, self.log_std_minimum + half_range * (torch.tanh(raw) + 1.0)
+        return self.distribution(self.head(self.trunk(observation / self.observation_scale)))
+
+    def distribution(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean before tanh and bounded log_std of the head's output, (batch, 2 action_size)."""
+        mean, raw = output.chunk(2, dim=-1)
+        return mean, self.log_std_minimum + self.log_std_half_range * (torch.tanh(raw) + 1.0)
 
 
 class CriticEnsemble(nn.Module):

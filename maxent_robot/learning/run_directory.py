@@ -90,7 +90,7 @@ def change_run(directory: Path, assignments: Sequence[str]) -> TrainConfig:
         ConfigError: it is not a run, or a setting is not allowed.
     """
     config = train_config(str(directory / CONFIG_FILE), assignments)
-    origin = json.loads((directory / ORIGIN_FILE).read_text(encoding="utf-8"))
+    origin = _read_origin(directory)
     latest = {assignment.partition("=")[0]: assignment for assignment in [*origin["assignments"], *assignments]}
     revisions = list(dict.fromkeys([*origin["revisions"], revision()]))
     write_json(directory / ORIGIN_FILE, {**origin, "assignments": list(latest.values()), "revisions": revisions})
@@ -101,7 +101,7 @@ def change_run(directory: Path, assignments: Sequence[str]) -> TrainConfig:
 
 def run_command(directory: Path) -> str:
     """The command line that starts a run like this one."""
-    origin = json.loads((directory / ORIGIN_FILE).read_text(encoding="utf-8"))
+    origin = _read_origin(directory)
     words = ["maxent-robot", "train", origin["name"]]
     for assignment in origin["assignments"]:
         key, _, value = assignment.partition("=")
@@ -111,7 +111,12 @@ def run_command(directory: Path) -> str:
 
 def run_revision(directory: Path) -> str:
     """The revision of the code that a run was started with; where others went on with it, all of them in order."""
-    return ", ".join(json.loads((directory / ORIGIN_FILE).read_text(encoding="utf-8"))["revisions"])
+    return ", ".join(_read_origin(directory)["revisions"])
+
+
+def _read_origin(directory: Path) -> dict[str, Any]:
+    origin: dict[str, Any] = json.loads((directory / ORIGIN_FILE).read_text(encoding="utf-8"))
+    return origin
 
 
 def revision() -> str:

@@ -34,8 +34,6 @@ class PolicyInput:
         self._stamp_s = -math.inf
         self.twist: Array = np.zeros(6)
         """Linear [m/s], then angular [rad/s], in base axes."""
-        self.awaits_first = True
-        """Whether no good twist has come since `begin`: there is none to follow yet, and none has expired."""
 
     def on_twist(self, twist_base: ArrayLike, frame_id: str, arrival: Arrival) -> Violation | None:
         """Take a candidate (6,); what it violates, if anything."""
@@ -53,16 +51,20 @@ class PolicyInput:
             self._bad_since.feed(arrival.now_s)
         elif arrival.stamp_s > previous_stamp_s:
             self.twist = twist
-            self.awaits_first = False
             self._fresh.feed(arrival.now_s)
             self._alive.feed(arrival.now_s)
         return violation
 
     def begin(self, now_s: float) -> None:
         """Only what comes from now on counts."""
-        self.twist, self.awaits_first = np.zeros(6), True
+        self.twist = np.zeros(6)
         self._fresh.feed(-math.inf)
         self._alive.feed(now_s)
+
+    @property
+    def awaits_first(self) -> bool:
+        """Whether no good twist has come since `begin`: there is none to follow yet, and none has expired."""
+        return math.isinf(self._fresh.age_s(0.0))
 
     def expired(self, now_s: float) -> bool:
         """Whether the twist is too old to be followed."""
