@@ -22,6 +22,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from ros_support import NodeProcess, RosGraph, ros_graph, wait_until  # noqa: F401
 from sensor_msgs.msg import JointState
 from skill_bundles import make_bundle
@@ -56,6 +57,9 @@ class Snapshot:
     observation: np.ndarray
 
 
+BURST = QoSProfile(depth=64, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
 class Feeder:
     """Publishes snapshots as messages, again and again until told otherwise; stamps go on from one to the next."""
 
@@ -65,7 +69,8 @@ class Feeder:
         self._graph = graph
         self._robot = robot
         self._joints = graph.node.create_publisher(JointState, "joint_states", SENSOR)
-        self._wrench = graph.node.create_publisher(WrenchStamped, "wrench", SENSOR)
+        # A burst of samples: a history of one would lose those that are overtaken, and the window's mean with them.
+        self._wrench = graph.node.create_publisher(WrenchStamped, "wrench", BURST)
         self._socket = graph.node.create_publisher(PoseStamped, "socket_pose", LATCHED)
         self._target = graph.node.create_publisher(PoseStamped, "commanded_pose", RELIABLE)
 
