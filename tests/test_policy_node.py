@@ -217,8 +217,8 @@ def test_the_node_observes_what_the_simulator_observes(
         for number, snapshot in enumerate(snapshots):
             feeder.take(snapshot)
             feed_until(feeder, longer(observations, number), f"observation {number}")
-        seen = np.array([observation.data for observation in observations[: len(snapshots)]])
-        error = np.abs(seen - np.array([snapshot.observation for snapshot in snapshots])).max(axis=1)
+        observed = np.array([observation.data for observation in observations[: len(snapshots)]])
+        error = np.abs(observed - np.array([snapshot.observation for snapshot in snapshots])).max(axis=1)
         if error.max() <= 1e-6:
             break
         # Best effort may lose a sample, and a step that came late may be followed by one amid the next messages.
