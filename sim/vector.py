@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maxent_robot.learning.environment import EpisodeSummary, StepResult
-from maxent_robot.skill import ACTION_SIZE, OBSERVATION_SIZE, observation_scale
+from maxent_robot.learning.environment import EpisodeSummary, Spaces, StepResult
+from maxent_robot.skill import ACTION_SIZE, observation_scale
 from sim.plug.config import PlugConfig
-from sim.plug.privileged import PRIVILEGED_SCALE, PRIVILEGED_SIZE
+from sim.plug.privileged import PRIVILEGED_SCALE
 from sim.plug.task import Outcome, PlugTask
 
 
@@ -23,15 +23,10 @@ class VectorPlugInsertion:
     the actions were, so two policies meet the same episodes.
     """
 
-    observation_size = OBSERVATION_SIZE
-    privileged_size = PRIVILEGED_SIZE
-    action_size = ACTION_SIZE
-
     def __init__(self, config: PlugConfig, num_envs: int) -> None:
         self.config, self.num_envs = config, num_envs
         self.task = PlugTask(config, num_envs)
-        self.observation_scale = observation_scale()
-        self.privileged_scale = PRIVILEGED_SCALE
+        self.spaces = Spaces(observation_scale(), PRIVILEGED_SCALE, ACTION_SIZE)
         self._seed = 0
         self._episode = np.zeros(num_envs, dtype=np.int64)
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, dtype=np.int64)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from maxent_robot.learning.environment import EpisodeSummary, StepResult
+from maxent_robot.learning.environment import EpisodeSummary, Spaces, StepResult
 
 
 class PointReach:
@@ -18,11 +18,7 @@ class PointReach:
     square of the speed. With `easy_share` an episode begins close to its target.
     """
 
-    observation_size = 4
-    privileged_size = 2
-    action_size = 2
-    observation_scale = np.array([1.0, 1.0, 0.5, 0.5], np.float32)
-    privileged_scale = np.array([0.05, 0.05], np.float32)
+    spaces = Spaces(np.array([1.0, 1.0, 0.5, 0.5], np.float32), np.array([0.05, 0.05], np.float32), action_size=2)
     limit = 40
 
     def __init__(self, num_envs: int, easy_share: float = 0.0) -> None:

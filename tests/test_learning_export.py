@@ -9,21 +9,23 @@ import torch
 from maxent_robot.inference.actor import OnnxActor
 from maxent_robot.inference.critic import OnnxCritic
 from maxent_robot.learning import export
-from maxent_robot.learning.config import SacConfig
+from maxent_robot.learning.algorithms.sac import make_actor
+from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.deployable_critic import make_deployable_critic
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
-from maxent_robot.learning.sac import make_actor
 from maxent_robot.skill import OBSERVATION_SIZE, observation_scale
 
 
 def make_networks() -> tuple[SquashedGaussianActor, CriticEnsemble]:
     """Networks of the shipped sizes, with weights as uneven as those of trained ones."""
-    config, scale = SacConfig(), observation_scale()
+    config, scale = LearnerConfig(), observation_scale()
     torch.manual_seed(0)
     actor, critic = make_actor(config, scale, 6), make_deployable_critic(config, scale, 6)
     with torch.no_grad():
         for parameter in [*actor.parameters(), *critic.parameters()]:
             parameter.add_(0.2 * torch.randn_like(parameter))
+        actor.observation_offset.copy_(0.5 * actor.observation_scale)
+        critic.input_offset[: len(scale)] = actor.observation_offset
     return actor, critic
 
 

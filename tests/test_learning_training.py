@@ -21,16 +21,16 @@ from point_reach import PointReach
 from maxent_robot.config import to_mapping
 from maxent_robot.errors import ConfigError
 from maxent_robot.learning.checkpoint import CheckpointError, CheckpointStore
-from maxent_robot.learning.config import SacConfig, TrainConfig, TrainerConfig
+from maxent_robot.learning.config import LearnerConfig, TrainConfig, TrainerConfig
 from maxent_robot.learning.environment import EpisodeSummary
-from maxent_robot.learning.evaluation import evaluate_policy, summarise_episodes
+from maxent_robot.learning.evaluation import evaluate_policy, evaluation_score, summarise_episodes
 from maxent_robot.learning.progress import ProgressLog
 from maxent_robot.learning.replay import ReplayMemory
 from maxent_robot.learning.run_directory import load_finished_run, new_run
-from maxent_robot.learning.trainer import Trainer, configure_torch, evaluation_score
+from maxent_robot.learning.trainer import Trainer, TrainingError, configure_torch
 from maxent_robot.learning.training_run import carry_out
 
-SAC = SacConfig(
+LEARNER = LearnerConfig(
     hidden_sizes=(32, 32),
     batch_size=64,
     actor_learning_rate=1e-3,
@@ -56,7 +56,7 @@ TRAINER = TrainerConfig(
 
 
 def make_config(**trainer: Any) -> TrainConfig:
-    return TrainConfig(task="point_reach", seed=3, sac=SAC, trainer=dataclasses.replace(TRAINER, **trainer))
+    return TrainConfig(task="point_reach", seed=3, learner=LEARNER, trainer=dataclasses.replace(TRAINER, **trainer))
 
 
 def make_trainer(config: TrainConfig, directory: Path) -> Trainer:
@@ -83,11 +83,11 @@ def assert_same(first: Trainer, second: Trainer) -> None:
     """Weights, replay, random states, everything but clocks."""
     one, two = (copy.deepcopy(trainer.state_dict()) for trainer in (first, second))
     for state in (one, two):
-        state.pop("elapsed_s")
-        for record in state["evaluations"]:
-            record.pop("wall_s")
-        if state["best"] is not None:
-            state["best"]["evaluation"].pop("wall_s", None)
+        for clock in ("elapsed_s", "training", "pace"):
+            state.pop(clock)
+        for record in [*state["evaluations"], *([] if state["best"] is None else [state["best"]["evaluation"]])]:
+            for clock in ("wall_s", "training_s", "cpu_s"):
+                record.pop(clock, None)
     np.testing.assert_equal(as_arrays(two), as_arrays(one))
     kept = range(first.replay.inserted - len(first.replay), first.replay.inserted)
     np.testing.assert_array_equal(first.replay.slice(kept.start, kept.stop), second.replay.slice(kept.start, kept.stop))
@@ -114,7 +114,8 @@ def test_point_reach_is_learned_and_the_run_can_be_read_back(tmp_path: Path) -> 
             return torch.tanh(finished.actor(torch.from_numpy(observation))[0]).numpy()
 
     again = evaluate_policy(PointReach(4), policy, 100, seed=12345)
-    assert again.success >= 0.9
+    assert again.success is not None
+    assert again.success.success >= 0.9
     q = finished.critic(torch.zeros(5, 4), torch.zeros(5, 2))
     assert q.shape == (5, 2)
     assert list((tmp_path / "tensorboard").glob("events*"))
@@ -290,9 +291,26 @@ def test_evaluation_runs_each_environment_its_own_number_of_episodes() -> None:
             super().step_begin(np.zeros_like(action))
 
     result = evaluate_policy(Half(4), lambda observation: np.zeros((4, 2), np.float32), 10, seed=0)
-    assert (result.episodes, result.successes) == (10, 5)
-    low, high = result.interval
+    assert result.success is not None
+    assert (result.episodes, result.success.successes) == (10, 5)
+    low, high = result.success.interval
     assert low < 0.5 < high
+
+
+def test_a_loss_that_is_not_finite_ends_training_and_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    trainer = make_trainer(make_config(steps=3200), tmp_path)
+    run_trainer(trainer, tmp_path, 1600)
+    before = (tmp_path / "checkpoint" / "checkpoint.pt").read_bytes()
+    with torch.no_grad():
+        trainer.learner.critic.weights[5] = torch.nan
+    with pytest.raises(TrainingError, match=r"broke down by step \d+: .* is nan; the last.*1600 steps, is whole"):
+        run_trainer(trainer, tmp_path, 3200)
+    with pytest.raises(TrainingError, match="sum of the weights of critic is nan"):
+        trainer.save()
+    assert (tmp_path / "checkpoint" / "checkpoint.pt").read_bytes() == before
+    again = make_trainer(make_config(steps=3200), tmp_path)
+    again.resume()
+    assert again.steps == 1600
 
 
 def test_score_charges_what_is_over_the_bounds() -> None:

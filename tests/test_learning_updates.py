@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
+from learners import ACTIONS, CONTINUOUS, COUNT, DISCRETE, OBSERVATION, make_batch, small_learner
 
 from maxent_robot.errors import ConfigError
-from maxent_robot.learning.actor_update import update_actor
-from maxent_robot.learning.config import CostRampConfig, SacConfig
+from maxent_robot.learning.algorithms import ALGORITHMS, make_learner
+from maxent_robot.learning.algorithms.ddpg import Ddpg
+from maxent_robot.learning.algorithms.discrete import DiscreteLearner
+from maxent_robot.learning.algorithms.discrete_sac import DiscreteSoftActorCritic
+from maxent_robot.learning.algorithms.sac import SoftActorCritic, make_actor
+from maxent_robot.learning.algorithms.td3 import Td3
+from maxent_robot.learning.averaged_network import AveragedNetwork
+from maxent_robot.learning.config import CostRampConfig, LearnerConfig
 from maxent_robot.learning.cost_ramp import CostRamp
-from maxent_robot.learning.critic_update import soft_target, update_critic
 from maxent_robot.learning.distribution import reparameterised_sample
-from maxent_robot.learning.flat_parameters import flatten_parameters
 from maxent_robot.learning.networks import CriticEnsemble
+from maxent_robot.learning.normaliser import ObservationNormaliser
 from maxent_robot.learning.replay import Batch
-from maxent_robot.learning.sac import SoftActorCritic, adam, make_actor, move_average
-from maxent_robot.learning.temperature_update import update_temperature
-
-ACTIONS = 3
 
 
 class Bowl(CriticEnsemble):
@@ -34,125 +37,220 @@ class Bowl(CriticEnsemble):
         return torch.cat([q, q], dim=-1)
 
 
-def make_batch(size: int, seed: int = 0) -> Batch:
-    generator = torch.Generator().manual_seed(seed)
-    a, b, c, d, e = (torch.randn(size, width, generator=generator) for width in (5, 2, ACTIONS, 5, 2))
-    reward, cost = (torch.rand(size, generator=generator) for _ in range(2))
-    discount = torch.where(torch.rand(size, generator=generator) < 0.3, 0.0, 0.9)
-    return Batch(a, b, c, d, e, reward, cost, discount)
+def discrete(algorithm: str, **settings: Any) -> DiscreteLearner:
+    return cast(DiscreteLearner, small_learner(algorithm, **settings))
 
 
-def make_learner(**settings: object) -> SoftActorCritic:
-    config = SacConfig(hidden_sizes=(32, 32), **settings)  # type: ignore[arg-type]
-    return SoftActorCritic(config, np.ones(5, np.float32), np.ones(2, np.float32), ACTIONS, seed=0)
+def sac(**settings: Any) -> SoftActorCritic:
+    return cast(SoftActorCritic, small_learner("sac", **settings))
 
 
-def test_temperature_moves_the_entropy_to_its_target() -> None:
-    torch.manual_seed(0)
-    actor = make_actor(SacConfig(hidden_sizes=(32,)), np.ones(2, np.float32), ACTIONS)
-    actor_optimiser = adam([flatten_parameters(actor)], 3e-3)
-    observation = torch.randn(128, 2)
-    for target in (-1.0, -4.0):
-        log_temperature = torch.tensor(math.log(0.1))
-        optimiser = adam([log_temperature], 1e-2)
-        entropies = []
-        for _ in range(900):
-            alpha = log_temperature.exp()
-            noise = torch.randn(128, ACTIONS)
-            log_prob, info = update_actor(
-                actor,
-                actor_optimiser,
-                Bowl(),
-                observation,
-                (observation,),
-                alpha,
-                noise,
-            )
-            update_temperature(log_temperature, optimiser, log_prob, target)
-            entropies.append(float(info["entropy"]))
-        assert np.mean(entropies[-200:]) == pytest.approx(target, abs=0.15)
+@pytest.mark.parametrize("target", [-1.0 / 3.0, -4.0 / 3.0])
+def test_the_temperature_moves_the_entropy_to_its_target(target: float) -> None:
+    settings = {"actor_learning_rate": 3e-3, "temperature_learning_rate": 1e-2, "fast_update": False}
+    learner = sac(target_entropy_per_action=target, **settings)
+    learner.critic.online = Bowl()
+    entropies = [float(learner.improve_policy(make_batch(128, number))["entropy"]) for number in range(900)]
+    sought = 3.0 * target
+    assert learner.temperature.target_entropy == pytest.approx(sought)
+    assert np.mean(entropies[-300:]) == pytest.approx(sought, abs=0.02 * abs(sought) + 0.02)
+    fixed = sac(automatic_temperature=False, initial_temperature=0.3)
+    for number in range(3):
+        fixed.update(make_batch(32, number), 0.0)
+    assert fixed.temperature.value == pytest.approx(0.3)
 
 
-def test_soft_target_is_the_backup_of_the_least_critic_less_the_log_probability() -> None:
-    learner, batch = make_learner(), make_batch(16)
-    noise = torch.randn(16, ACTIONS)
-    alpha = torch.tensor(0.3)
-    next_inputs = (batch.next_observation, batch.next_privileged)
-    y = soft_target(batch, next_inputs, learner.actor, learner.target_critic, alpha, 0.5, noise)
-    mean, log_std = learner.actor(batch.next_observation)
+def test_value_of_the_next_state_dqn_is_the_greatest_q() -> None:
+    learner, batch = discrete("dqn"), make_batch(16, discrete=True)
+    q = learner.critic.average(batch.next_observation)
+    torch.testing.assert_close(learner.next_value(batch), q.max(dim=1).values)
+
+
+def test_value_of_the_next_state_soft_q_is_the_soft_maximum() -> None:
+    learner, batch = discrete("soft_q", initial_temperature=0.2), make_batch(16, discrete=True)
+    q = learner.critic.average(batch.next_observation)
+    torch.testing.assert_close(learner.next_value(batch), 0.2 * torch.log(torch.exp(q / 0.2).sum(dim=1)))
+
+
+def test_value_of_the_next_state_discrete_sac_is_the_expected_least_q_less_alpha_log_pi() -> None:
+    learner, batch = discrete("discrete_sac", initial_temperature=0.2), make_batch(16, discrete=True)
+    assert isinstance(learner, DiscreteSoftActorCritic)
+    q = learner.critic.average(batch.next_observation, batch.next_privileged).view(16, 2, COUNT)
+    probability = torch.softmax(learner.actor.online.output(batch.next_observation), dim=1)
+    expected = (probability * (torch.minimum(q[:, 0], q[:, 1]) - 0.2 * probability.log())).sum(dim=1)
+    torch.testing.assert_close(learner.next_value(batch), expected)
+
+
+def test_value_of_the_next_state_ddpg_is_q_of_the_target_actor() -> None:
+    learner, batch = small_learner("ddpg"), make_batch(16)
+    assert isinstance(learner, Ddpg)
+    action = torch.tanh(learner.actor.average.output(batch.next_observation))
+    q = learner.critic.average(batch.next_observation, batch.next_privileged, action)
+    assert q.shape == (16, 1)
+    torch.testing.assert_close(learner.next_value(batch), q[:, 0])
+
+
+def test_value_of_the_next_state_td3_is_the_least_q_of_a_noisy_target_action() -> None:
+    learner, batch = small_learner("td3", target_noise=0.7, target_noise_bound=0.5), make_batch(64)
+    assert isinstance(learner, Td3)
+    noise = torch.randn(64, ACTIONS, generator=torch.Generator().manual_seed(7))
+    learner.generator.manual_seed(7)
+    value = learner.next_value(batch)
+    assert float((0.7 * noise).abs().max()) > 0.5
+    action = (learner.actor.average(batch.next_observation) + (0.7 * noise).clamp(-0.5, 0.5)).clamp(-1.0, 1.0)
+    q = learner.critic.average(batch.next_observation, batch.next_privileged, action)
+    torch.testing.assert_close(value, torch.minimum(q[:, 0], q[:, 1]))
+
+
+def test_value_of_the_next_state_sac_is_the_least_q_less_alpha_log_pi() -> None:
+    learner, batch = sac(initial_temperature=0.3), make_batch(16)
+    noise = torch.randn(16, ACTIONS, generator=torch.Generator().manual_seed(7))
+    learner.generator.manual_seed(7)
+    value = learner.next_value(batch)
+    mean, log_std = learner.actor.online(batch.next_observation)
     action, log_prob = reparameterised_sample(mean, log_std, noise)
-    q = learner.target_critic(batch.next_observation, batch.next_privileged, action)
-    soft_value = torch.minimum(q[:, 0], q[:, 1]) - 0.3 * log_prob
-    expected = batch.reward - 0.5 * batch.cost + batch.discount * soft_value
-    torch.testing.assert_close(y, expected[:, None].detach())
-    ended = batch.discount == 0.0
-    torch.testing.assert_close(y[ended, 0], (batch.reward - 0.5 * batch.cost)[ended])
+    q = learner.critic.average(batch.next_observation, batch.next_privileged, action)
+    torch.testing.assert_close(value, (torch.minimum(q[:, 0], q[:, 1]) - 0.3 * log_prob).detach())
 
 
-def test_critic_fits_a_fixed_target() -> None:
-    batch = make_batch(64)
-    critic = CriticEnsemble([np.ones(5), np.ones(2), np.ones(ACTIONS)], (64, 64), 2)
-    optimiser = adam([flatten_parameters(critic)], 3e-3)
-    inputs = (batch.observation, batch.privileged, batch.action)
-    target = batch.reward[:, None]
-    losses = [float(update_critic(critic, optimiser, inputs, target)["critic_loss"]) for _ in range(300)]
-    assert losses[-1] < 1e-3 < losses[0]
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_backup_discounts_the_next_value_and_ends_with_the_episode(algorithm: str) -> None:
+    """With next values of 10, critics that fit the backup give R - w C + 10 discount, discount 0 after the end."""
+    learner = small_learner(algorithm, critic_learning_rate=3e-3, fast_update=False)
+    batch = make_batch(24, discrete=algorithm in ("dqn", "soft_q", "discrete_sac"))
+    learner.next_value = lambda batch: torch.full_like(batch.reward, 10.0)  # type: ignore[method-assign]
+    for _ in range(900):
+        loss = learner.improve_critic(batch, 0.5)["critic_loss"]
+    assert float(loss) < 3e-3
+    expected = batch.reward - 0.5 * batch.cost + 10.0 * batch.discount
+    assert float(expected.std()) > 3.0
+    assert float((learner.q(batch) - expected[:, None]).detach().abs().mean()) < 0.1
 
 
 def test_actor_update_changes_the_actor_alone_and_raises_q() -> None:
-    learner, batch = make_learner(), make_batch(64)
-    before = {name: value.clone() for name, value in learner.critic.state_dict().items()}
-    state = (batch.observation, batch.privileged)
-    alpha = torch.tensor(0.0)
-    losses = []
-    for _ in range(100):
-        noise = torch.randn(64, ACTIONS)
-        _, info = update_actor(
-            learner.actor, learner.actor_optimiser, learner.critic, batch.observation, state, alpha, noise
-        )
-        losses.append(float(info["actor_loss"]))
-    assert np.mean(losses[-10:]) < np.mean(losses[:10])
-    gradient = learner.weights["critic"].grad
-    assert gradient is not None
-    assert not gradient.any()
-    for name, value in learner.critic.state_dict().items():
-        torch.testing.assert_close(value, before[name], rtol=0.0, atol=0.0)
+    for algorithm in ("ddpg", "sac"):
+        learner, batch = small_learner(algorithm, initial_temperature=1e-6, fast_update=False), make_batch(64)
+        before = learner.critic.weights.detach().clone()
+        losses = [float(learner.improve_policy(batch)["actor_loss"]) for _ in range(100)]
+        assert np.mean(losses[-10:]) < np.mean(losses[:10])
+        assert torch.equal(learner.critic.weights, before)
 
 
-def test_targets_move_by_the_rate() -> None:
-    learner = make_learner()
+def test_discrete_actor_moves_to_the_softmax_of_q() -> None:
+    learner = discrete("discrete_sac", initial_temperature=0.5, automatic_temperature=False, actor_learning_rate=3e-3)
+    assert isinstance(learner, DiscreteSoftActorCritic)
+    batch = make_batch(16, discrete=True)
+    for _ in range(600):
+        learner.improve_policy(batch)
     with torch.no_grad():
-        for parameter in learner.critic.parameters():
+        q = learner.values(learner.critic.online, batch.observation, batch.privileged).amin(dim=1)
+        difference = learner.actor.online(batch.observation).exp() - torch.softmax(q / 0.5, dim=1)
+    assert float(difference.abs().max()) < 0.02
+
+
+def test_td3_moves_actor_and_averages_every_other_update() -> None:
+    learner = small_learner("td3")
+    assert isinstance(learner, Td3)
+    moved = []
+    for number in range(4):
+        weights = learner.actor.weights, learner.critic.average_weights
+        before = [weight.detach().clone() for weight in weights]
+        learner.update(make_batch(32, number), 0.0)
+        moved.append([not torch.equal(old, new) for old, new in zip(before, weights, strict=True)])
+    assert moved == [[False, False], [True, True], [False, False], [True, True]]
+
+
+def test_averages_move_by_the_rate() -> None:
+    network = AveragedNetwork(lambda: torch.nn.Linear(3, 2), learning_rate=1e-3, rate=0.25)
+    with torch.no_grad():
+        for parameter in network.online.parameters():
             parameter.add_(1.0)
-    before = [parameter.clone() for parameter in learner.target_critic.parameters()]
-    move_average(learner.weights["target_critic"], learner.weights["critic"], 0.25)
-    for old, new in zip(before, learner.target_critic.parameters(), strict=True):
-        torch.testing.assert_close(new, old + 0.25)
+    before = [parameter.clone() for parameter in network.average.parameters()]
+    after = [parameter.clone() for parameter in network.online.parameters()]
+    network.follow()
+    for old, new, now in zip(before, after, network.average.parameters(), strict=True):
+        torch.testing.assert_close(now, 0.75 * old + 0.25 * new)
 
 
-def test_learner_state_is_restored_bit_for_bit() -> None:
-    first = make_learner()
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_learner_state_is_restored_bit_for_bit(algorithm: str) -> None:
+    is_discrete = algorithm in ("dqn", "soft_q", "discrete_sac")
+    first, second = (small_learner(algorithm, seed=seed, normalise_observation=True) for seed in (0, 1))
+
+    def update(learner: Any, number: int) -> dict[str, torch.Tensor]:
+        batch = make_batch(32, number, is_discrete)
+        learner.observe(batch.observation.numpy())
+        info: dict[str, torch.Tensor] = learner.update(batch, 0.1)
+        return info
+
     for number in range(5):
-        first.update(make_batch(32, number), 0.1)
-    second = make_learner()
+        update(first, number)
     second.load_state_dict(first.state_dict())
     for number in range(5, 10):
-        one, two = (learner.update(make_batch(32, number), 0.1) for learner in (first, second))
+        one, two = update(first, number), update(second, number)
         assert all(torch.equal(one[name], two[name]) for name in one)
-    observation = np.ones((4, 5), np.float32)
+    observation = np.ones((4, OBSERVATION), np.float32)
     np.testing.assert_array_equal(first.act(observation), second.act(observation))
+    np.testing.assert_array_equal(first.policy()(observation), second.policy()(observation))
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_actions_are_of_the_kind_that_the_environment_takes(algorithm: str) -> None:
+    learner = small_learner(algorithm)
+    observation = np.random.default_rng(0).normal(size=(200, OBSERVATION)).astype(np.float32)
+    for action in (learner.act(observation), learner.policy()(observation)):
+        assert action.dtype == np.float32
+        assert action.shape == (200, learner.spaces.action_size)
+        if learner.spaces.action_count:
+            assert set(np.unique(action)) <= set(range(COUNT))
+        else:
+            assert np.abs(action).max() <= 1.0
+    assert len(np.unique(learner.act(observation))) > 1
+
+
+def test_discrete_actions_are_drawn_by_their_probability() -> None:
+    learner = discrete("soft_q")
+    log_prob = torch.log(torch.tensor([0.1, 0.2, 0.3, 0.4])).expand(20_000, 4)
+    share = np.bincount(learner.draw(log_prob).astype(int).ravel(), minlength=4) / 20_000
+    np.testing.assert_allclose(share, [0.1, 0.2, 0.3, 0.4], atol=0.015)
+
+
+def test_an_algorithm_for_other_actions_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'dqn', for continuous actions it must be one of ddpg, td3, sac"):
+        make_learner(LearnerConfig(algorithm="dqn"), CONTINUOUS, 0)
+    with pytest.raises(ConfigError, match="'sac', for 4 discrete actions it must be one of dqn, soft_q, discrete_sac"):
+        make_learner(LearnerConfig(algorithm="sac"), DISCRETE, 0)
 
 
 def test_scales_are_inside_the_networks() -> None:
     scale = np.array([0.01, 2.0], np.float32)
     torch.manual_seed(0)
-    raw = make_actor(SacConfig(), np.ones(2, np.float32), ACTIONS)
+    raw = make_actor(LearnerConfig(), np.ones(2, np.float32), ACTIONS)
     torch.manual_seed(0)
-    scaled = make_actor(SacConfig(), scale, ACTIONS)
+    scaled = make_actor(LearnerConfig(), scale, ACTIONS)
     observation = torch.randn(8, 2)
     torch.testing.assert_close(scaled(observation * torch.from_numpy(scale)), raw(observation))
     with pytest.raises(ValueError, match="finite positive"):
-        make_actor(SacConfig(), np.array([1.0, 0.0]), ACTIONS)
+        make_actor(LearnerConfig(), np.array([1.0, 0.0]), ACTIONS)
+
+
+def test_normaliser_has_the_moments_of_all_it_saw_and_writes_them_to_every_network() -> None:
+    generator = np.random.default_rng(0)
+    data = (generator.normal(size=(1000, 3)) * [0.5, 2.0, 0.0] + [1.0, -5.0, 3.0]).astype(np.float32)
+    offset, scale = torch.zeros(5), torch.ones(5)
+    normaliser = ObservationNormaliser([(offset, scale)], 3)
+    for part in np.array_split(data, [1, 2, 50, 400]):
+        normaliser.observe(part)
+    np.testing.assert_allclose(offset[:3], data.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(scale[:2], data.std(axis=0)[:2], rtol=1e-5)
+    assert float(scale[2]) == pytest.approx(1e-2), "a channel that never changes is not blown up"
+    np.testing.assert_array_equal(offset[3:], 0.0)
+    learner = sac(normalise_observation=True)
+    learner.observe(10.0 + make_batch(64).observation.numpy())
+    for network in (learner.critic.online, learner.critic.average):
+        assert float(network.input_offset[:OBSERVATION].mean()) == pytest.approx(10.0, abs=0.2)
+        assert not network.input_offset[OBSERVATION:].any()
+    assert float(learner.actor.average.observation_offset.mean()) == pytest.approx(10.0, abs=0.2)
 
 
 def test_weight_of_the_cost_rises_with_success_and_gives_way_without_it() -> None:
@@ -167,3 +265,16 @@ def test_weight_of_the_cost_rises_with_success_and_gives_way_without_it() -> Non
     assert ramp.advance(0.0, 250) == pytest.approx(1.5)
     with pytest.raises(ConfigError, match=r"success_to is 0\.2"):
         CostRamp(CostRampConfig(success_from=0.5, success_to=0.2))
+
+
+def test_the_loss_of_a_batch_without_an_end_is_that_of_the_equation() -> None:
+    learner, batch = sac(fast_update=False), make_batch(8)
+    batch = Batch(*batch[:-1], torch.full((8,), 0.9))
+    state = learner.generator.get_state()
+    value = learner.next_value(batch)
+    learner.generator.set_state(state)
+    q = learner.q(batch).detach()
+    target = batch.reward - 0.25 * batch.cost + 0.9 * value
+    loss = float(learner.improve_critic(batch, 0.25)["critic_loss"])
+    assert loss == pytest.approx(0.5 * float(((q - target[:, None]) ** 2).mean()), rel=1e-5)
+    assert math.isfinite(loss)

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import time
 from pathlib import Path
-from typing import Any
 
 RUNS = Path("runs")
+ALGORITHMS = ("sac", "td3", "ddpg", "dqn", "soft_q", "discrete_sac")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `maxent-robot train`."""
-    parser.add_argument("name", help="training configuration: plug_insertion, usb_insertion or the path of a YAML file")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        help="training configuration: plug_insertion, usb_insertion, gymnasium or the path of a YAML file "
+        "(default: gymnasium with --env)",
+    )
+    parser.add_argument("--env", metavar="ID", help="Gymnasium environment to train on, for example HalfCheetah-v5")
+    parser.add_argument("--algo", metavar="NAME", choices=ALGORITHMS, help=f"update rule: {', '.join(ALGORITHMS)}")
     parser.add_argument("--seed", type=int, help="everything random follows from it (default: the configuration's)")
     parser.add_argument("--steps", type=int, help="environment steps, over all environments")
     parser.add_argument("--minutes", type=float, help="time for training and its evaluations; 0 is no limit")
     parser.add_argument("--output", type=Path, metavar="DIR", help="directory of the run (default: runs/<name>/<time>)")
     parser.add_argument("--resume", metavar="DIR", help="go on with a run: its directory, or latest")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="another setting, for example sac.n_step=1"
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="another setting, for example learner.n_step=1"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of the finished run here")
     parser.add_argument("--quiet", action="store_true", help="draw no progress bar")
@@ -39,39 +47,49 @@ def run(arguments: argparse.Namespace) -> int:
         os.environ.setdefault(library, "1")  # read when NumPy and PyTorch load: a second thread only gets in the way
     from maxent_robot.errors import ConfigError
     from maxent_robot.learning import run_directory, tasks
+    from maxent_robot.learning.algorithms import check_algorithm
     from maxent_robot.learning.interrupts import StopRequest
+    from maxent_robot.learning.trainer import describe_evaluation
     from maxent_robot.learning.training_run import carry_out
 
-    path = run_directory.config_path(arguments.name)
+    if arguments.name is None and arguments.env is None and arguments.resume in (None, "latest"):
+        raise ConfigError("give the name of a training configuration, or --env with the id of a Gymnasium environment")
+    name = arguments.name or "gymnasium"
+    path = run_directory.config_path(name)
+    shelf = RUNS / (path.stem if arguments.env is None else re.sub(r"[^\w.-]+", "_", arguments.env))
     assignments = _budget(arguments)
     if arguments.resume is not None:
-        if arguments.set or arguments.seed is not None or arguments.output is not None:
+        given = (arguments.set, arguments.seed is not None, arguments.output is not None, arguments.algo is not None)
+        if any(given):
             raise ConfigError("--resume goes on with the run's own settings: only --steps and --minutes may be given")
-        directory = run_directory.find_run(arguments.resume, RUNS / path.stem)
+        directory = run_directory.find_run(arguments.resume, shelf)
         config = run_directory.change_run(directory, assignments)
     else:
-        assignments = [*([] if arguments.seed is None else [f"seed={arguments.seed}"]), *arguments.set, *assignments]
-        config = run_directory.train_config(arguments.name, assignments)
-        directory = arguments.output or RUNS / path.stem / time.strftime("%Y%m%d-%H%M%S")
+        assignments = [*_choices(arguments), *arguments.set, *assignments]
+        config = run_directory.train_config(name, assignments)
+        directory = arguments.output or shelf / time.strftime("%Y%m%d-%H%M%S")
     n = config.trainer.num_envs
     training = tasks.make_environment(config.task, config.environment, n, f"{path}: environment")
     evaluation = tasks.make_environment(
         config.task, config.evaluation_environment, n, f"{path}: evaluation_environment"
     )
     try:
+        check_algorithm(config.learner, training.spaces)
         if arguments.resume is None:
-            run_directory.new_run(directory, arguments.name, config, assignments)
-        print(f"{path.stem}, seed {config.seed}, in {directory}; tensorboard --logdir {directory / 'tensorboard'}")
+            run_directory.new_run(directory, name, config, assignments)
+        what = f"{shelf.name}, {config.learner.algorithm}, seed {config.seed}"
+        print(f"{what}, in {directory}; tensorboard --logdir {directory / 'tensorboard'}")
         with StopRequest() as stopped:
             result = carry_out(config, directory, training, evaluation, stopped, quiet=arguments.quiet)
     finally:
         training.close()
         evaluation.close()
     if result is None:
-        print(f"stopped with a checkpoint; go on with: maxent-robot train {arguments.name} --resume {directory}")
+        print(f"stopped with a checkpoint; go on with: maxent-robot train {name} --resume {directory}")
         return 130
-    _print_result(result)
-    print(f"make a skill of it with: maxent-robot export {directory} --output skills/{path.stem}")
+    print(f"best policy, after {result['best']['step']} steps: {describe_evaluation(result['best'])}")
+    if config.task in tasks.SKILL_TASKS:
+        print(f"make a skill of it with: maxent-robot export {directory} --output skills/{path.stem}")
     if arguments.json is not None:
         run_directory.write_json(arguments.json, result)
     return 0
@@ -82,13 +100,9 @@ def _budget(arguments: argparse.Namespace) -> list[str]:
     return steps if arguments.minutes is None else [*steps, f"trainer.wall_minutes={arguments.minutes:g}"]
 
 
-def _print_result(result: dict[str, Any]) -> None:
-    from maxent_robot.learning.progress import format_time
-
-    best = result["best"]
-    low, high = best["interval"]
-    print(
-        f"best policy, after {best['step']} steps: success {best['success']:.3f} [{low:.3f}, {high:.3f}] "
-        f"in {best['episodes']} held-out episodes, median {format_time(best['median_time_s'])}, "
-        f"peak force p95 {best['p95_force_n']:.1f} N"
-    )
+def _choices(arguments: argparse.Namespace) -> list[str]:
+    """What the flags besides --set, --steps and --minutes choose, as assignments."""
+    chosen = [] if arguments.seed is None else [f"seed={arguments.seed}"]
+    if arguments.env is not None:
+        chosen += [f"{place}.id={arguments.env}" for place in ("environment", "evaluation_environment")]
+    return chosen if arguments.algo is None else [*chosen, f"learner.algorithm={arguments.algo}"]

@@ -8,29 +8,66 @@ from typing import Any
 
 from maxent_robot.config import setting
 
+CONTINUOUS_ALGORITHMS = ("ddpg", "td3", "sac")
+DISCRETE_ALGORITHMS = ("dqn", "soft_q", "discrete_sac")
+
 
 @dataclass(frozen=True)
-class SacConfig:
-    """Soft Actor-Critic."""
+class LearnerConfig:
+    """Networks and update rule; what only some algorithms read says so."""
 
+    algorithm: str = setting(
+        "sac", choices=CONTINUOUS_ALGORITHMS + DISCRETE_ALGORITHMS, doc="update rule, see docs/learning.md"
+    )
     hidden_sizes: tuple[int, ...] = setting((128, 128), minimum=1, doc="widths of the hidden layers, actor and critics")
-    critic_heads: int = setting(2, minimum=1, doc="Q functions; the least of them is used")
+    critic_heads: int = setting(
+        2, minimum=1, doc="Q functions; the least of them is used (ddpg, dqn and soft_q have one)"
+    )
+    layer_norm: bool = setting(True, doc="LayerNorm after each hidden layer of the critics")
+    normalise_observation: bool = setting(
+        False, doc="subtract the running mean of the observations and divide by their deviation; else by fixed scales"
+    )
     discount: float = setting(0.98, minimum=0.0, maximum=1.0, doc="gamma, for one policy period")
     n_step: int = setting(3, minimum=1, doc="steps of reward summed before bootstrapping")
     batch_size: int = setting(256, minimum=1, doc="transitions in an update")
+    replay_capacity: int = setting(500_000, minimum=1, doc="transitions kept")
     actor_learning_rate: float = setting(3e-4, minimum=0.0, doc="Adam, actor")
     critic_learning_rate: float = setting(3e-4, minimum=0.0, doc="Adam, critics")
-    temperature_learning_rate: float = setting(3e-4, minimum=0.0, doc="Adam, log temperature")
-    initial_temperature: float = setting(0.1, minimum=1e-8, doc="alpha at the start")
-    target_entropy_per_action: float = setting(-1.0, unit="nat", doc="entropy sought for each action axis in [-1, 1]")
-    target_rate: float = setting(0.005, minimum=0.0, maximum=1.0, doc="share of the critics mixed into their targets")
-    actor_average_rate: float = setting(
-        0.0005, minimum=0.0, maximum=1.0, doc="share of the actor mixed into its running average, which is evaluated"
+    target_rate: float = setting(
+        0.005, minimum=0.0, maximum=1.0, doc="share of the critics mixed into their targets, and of a target actor"
     )
-    log_std_minimum: float = setting(-5.0, doc="lower bound of the log standard deviation before tanh")
-    log_std_maximum: float = setting(2.0, doc="upper bound of the log standard deviation before tanh")
-    fast_update: bool = setting(True, doc="gradients by hand; false: by autograd, which is the reference and slower")
-    replay_capacity: int = setting(500_000, minimum=1, doc="transitions kept")
+    actor_average_rate: float = setting(
+        0.0005,
+        minimum=0.0,
+        maximum=1.0,
+        doc="sac, discrete_sac: share of the actor mixed into its running average, which is evaluated; 1 is the actor",
+    )
+    initial_temperature: float = setting(0.1, minimum=1e-8, doc="sac, discrete_sac, soft_q: alpha at the start")
+    automatic_temperature: bool = setting(
+        True, doc="sac, discrete_sac: alpha by dual ascent on the entropy constraint; false: alpha stays"
+    )
+    temperature_learning_rate: float = setting(3e-4, minimum=0.0, doc="Adam, log temperature")
+    target_entropy_per_action: float = setting(
+        -1.0, unit="nat", doc="sac: entropy sought for each action axis in [-1, 1]"
+    )
+    target_entropy_share: float = setting(
+        0.5,
+        minimum=0.0,
+        maximum=1.0,
+        doc="discrete_sac: entropy sought, as a share of log(number of actions)",
+    )
+    log_std_minimum: float = setting(-5.0, doc="sac: lower bound of the log standard deviation before tanh")
+    log_std_maximum: float = setting(2.0, doc="sac: upper bound of the log standard deviation before tanh")
+    exploration_noise: float = setting(
+        0.1, minimum=0.0, doc="ddpg, td3: standard deviation of the noise added to actions in training"
+    )
+    target_noise: float = setting(0.2, minimum=0.0, doc="td3: standard deviation of the noise on the target's action")
+    target_noise_bound: float = setting(0.5, minimum=0.0, doc="td3: bound of that noise")
+    policy_delay: int = setting(2, minimum=1, doc="td3: critic updates for each update of the actor and the targets")
+    exploration_rate: float = setting(0.1, minimum=0.0, maximum=1.0, doc="dqn: share of random actions in training")
+    fast_update: bool = setting(
+        True, doc="sac: gradients by hand; false: by autograd, which is the reference and slower"
+    )
 
 
 @dataclass(frozen=True)
@@ -48,6 +85,7 @@ class TrainerConfig:
     """The loop around the learner."""
 
     num_envs: int = setting(16, minimum=1, doc="environments stepped together")
+    threads: int = setting(1, minimum=1, doc="PyTorch threads; more than one needs cores that nothing else uses")
     steps: int = setting(1_000_000, minimum=1, doc="environment steps, over all environments")
     wall_minutes: float = setting(
         17.0, unit="min", minimum=0.0, doc="time for training and its evaluations; 0 is no limit"
@@ -81,5 +119,5 @@ class TrainConfig:
     seed: int = setting(0, minimum=0, doc="everything random follows from it")
     environment: Mapping[str, Any] = setting({}, doc="settings of the task's environment in training")
     evaluation_environment: Mapping[str, Any] = setting({}, doc="settings of it in evaluation: what the skill promises")
-    sac: SacConfig = setting(SacConfig(), doc="the learner")
+    learner: LearnerConfig = setting(LearnerConfig(), doc="networks and update rule")
     trainer: TrainerConfig = setting(TrainerConfig(), doc="the loop around it")

@@ -1,6 +1,7 @@
 """Forward and backward pass of a dense network by hand: what autograd does, without what it does not need to do.
 
-It keeps no graph, adds no gradients up, and stops at the first layer, or there at the columns that are asked for.
+It keeps no graph, adds no gradients up, uses its buffers again, and stops at the first layer, or there at the columns
+that are asked for.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-_relu_backward = torch.ops.aten.threshold_backward.default
+_relu_backward = torch.ops.aten.threshold_backward.grad_input
 _layer_norm_backward = torch.ops.aten.native_layer_norm_backward.default
 
 
@@ -30,9 +31,19 @@ class _Saved(NamedTuple):
     mean: Tensor
     rstd: Tensor
 
+    def rows(self, index: Tensor) -> _Saved:
+        """The same for some rows of the batch; the input is not needed for them."""
+        output = self.output.index_select(0, index)
+        if self.mean is self.linear:
+            return _Saved(self.inputs, output, output, output, output)
+        linear, mean, rstd = (part.index_select(0, index) for part in (self.linear, self.mean, self.rstd))
+        return _Saved(self.inputs, linear, output, mean, rstd)
+
 
 class DensePass:
     """Runs a stack of Linear, each with LayerNorm and ReLU after it or without, whose `grad`s are there already.
+
+    What a call returns is valid until the next call.
 
     Args:
         layers: the modules, in their order; their parameters are read and their `grad`s written in place.
@@ -54,12 +65,18 @@ class DensePass:
             else:
                 raise TypeError(f"no pass by hand through {type(layer).__name__} at this place")
         self._saved: list[_Saved] = []
+        self._outputs: list[Tensor] = []
+        self._gradients: list[Tensor] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(batch, in) -> (batch, out); keeps what `backward` needs until the next call."""
+        """(batch, in) -> (batch, out); keeps what the backward passes need."""
+        if not self._outputs or len(self._outputs[0]) != len(inputs):
+            sizes = [(len(inputs), linear.out_features) for linear, _, _ in self._blocks]
+            self._outputs = [inputs.new_empty(size) for size in sizes]
+            self._gradients = [inputs.new_empty(size) for size in sizes]
         self._saved.clear()
-        for linear, norm, relu in self._blocks:
-            before = output = torch.addmm(linear.bias, inputs, linear.weight.t())
+        for (linear, norm, relu), buffer in zip(self._blocks, self._outputs, strict=True):
+            before = output = torch.addmm(linear.bias, inputs, linear.weight.t(), out=buffer)
             mean = rstd = before
             if norm is not None:
                 output, mean, rstd = torch.native_layer_norm(
@@ -75,29 +92,41 @@ class DensePass:
         """Write the `grad` of every parameter, given the gradient (batch, out) of the last output."""
         for number in reversed(range(len(self._blocks))):
             linear, norm, _ = self._blocks[number]
-            gradient, scale, shift = self._activation(number, gradient, parameters=True)
+            saved = self._saved[number]
+            gradient, scale, shift = self._activation(number, saved, gradient, parameters=True)
             if norm is not None:
                 _grad(norm.weight).copy_(scale)
                 _grad(norm.bias).copy_(shift)
-            torch.mm(gradient.t(), self._saved[number].inputs, out=_grad(linear.weight))
+            torch.mm(gradient.t(), saved.inputs, out=_grad(linear.weight))
             torch.sum(gradient, 0, out=_grad(linear.bias))
             if number:
-                gradient = gradient @ linear.weight
+                gradient = torch.mm(gradient, linear.weight, out=self._gradients[number - 1])
 
-    def backward_inputs(self, gradient: Tensor, columns: slice) -> Tensor:
-        """Gradient (batch, columns) of those columns of the input, given that of the last output."""
+    def backward_inputs(self, gradient: Tensor, columns: slice, rows: Tensor | None = None) -> Tensor:
+        """Gradient (batch, columns) of those columns of the input, given that of the last output.
+
+        Args:
+            rows: (k,) the rows of the batch that `gradient`, then (k, out), is about; None is all.
+        """
         for number in reversed(range(len(self._blocks))):
-            gradient, _, _ = self._activation(number, gradient, parameters=False)
+            saved = self._saved[number]
+            if rows is not None and number < len(self._blocks) - 1:
+                saved = saved.rows(rows)
+            gradient, _, _ = self._activation(number, saved, gradient, parameters=False)
             weight = self._blocks[number].linear.weight
-            gradient = gradient @ (weight if number else weight[:, columns])
+            if number:
+                gradient = torch.mm(gradient, weight, out=self._gradients[number - 1][: len(gradient)])
+            else:
+                gradient = gradient @ weight[:, columns]
         return gradient
 
-    def _activation(self, number: int, gradient: Tensor, parameters: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def _activation(
+        self, number: int, saved: _Saved, gradient: Tensor, parameters: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Gradient of a block's linear output, and of the norm's scale and shift."""
         _, norm, relu = self._blocks[number]
-        saved = self._saved[number]
         if relu:
-            gradient = _relu_backward(gradient, saved.output, 0.0)
+            gradient = _relu_backward(gradient, saved.output, 0.0, grad_input=gradient)
         if norm is None:
             return gradient, gradient, gradient
         wanted = [True, parameters, parameters]

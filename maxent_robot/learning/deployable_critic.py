@@ -10,28 +10,25 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from maxent_robot.learning.config import SacConfig
-from maxent_robot.learning.critic_update import soft_target, update_critic
-from maxent_robot.learning.flat_parameters import flatten_parameters
+from maxent_robot.learning.algorithms.sac import soft_value
+from maxent_robot.learning.averaged_network import AveragedNetwork
+from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 from maxent_robot.learning.progress import ScalarMeans
 from maxent_robot.learning.replay import ReplayMemory
-from maxent_robot.learning.sac import adam, move_average
 
 
-def make_deployable_critic(config: SacConfig, observation_scale: np.ndarray, action_size: int) -> CriticEnsemble:
+def make_deployable_critic(config: LearnerConfig, observation_scale: np.ndarray, action_size: int) -> CriticEnsemble:
     """An ensemble of Q(observation, action) of the sizes in `config`."""
     scales = [observation_scale, np.ones(action_size, np.float32)]
-    return CriticEnsemble(scales, config.hidden_sizes, config.critic_heads)
+    return CriticEnsemble(scales, config.hidden_sizes, config.critic_heads, config.layer_norm)
 
 
 def train_deployable_critic(
-    config: SacConfig,
+    config: LearnerConfig,
     actor: SquashedGaussianActor,
     replay: ReplayMemory,
-    observation_scale: np.ndarray,
     temperature: float,
     cost_weight: float,
     updates: int,
@@ -50,21 +47,26 @@ def train_deployable_critic(
     indices = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        critic = make_deployable_critic(config, observation_scale, actor.action_size)
-        target_critic = make_deployable_critic(config, observation_scale, actor.action_size)
-    target_critic.load_state_dict(critic.state_dict())
-    target_critic.requires_grad_(False)
-    weights, target_weights = flatten_parameters(critic), flatten_parameters(target_critic)
-    optimiser = adam([weights], config.critic_learning_rate)
+        critic = AveragedNetwork(lambda: _critic_of(config, actor), config.critic_learning_rate, config.target_rate)
     alpha = torch.tensor(temperature)
     means = ScalarMeans()
     for number in range(updates):
         (batch,) = replay.sample(1, config.batch_size, indices)
         noise = torch.randn(config.batch_size, actor.action_size, generator=generator)
-        target: Tensor = soft_target(batch, (batch.next_observation,), actor, target_critic, alpha, cost_weight, noise)
-        info = update_critic(critic, optimiser, (batch.observation, batch.action), target)
-        move_average(target_weights, weights, config.target_rate)
+        after = batch.next_observation
+        value = soft_value(after, (after,), actor, critic.average, alpha, noise)
+        target = batch.reward - cost_weight * batch.cost + batch.discount * value
+        loss = 0.5 * (critic.online(batch.observation, batch.action) - target.unsqueeze(-1)).square().mean()
+        critic.minimise(loss)
+        critic.follow()
         if number >= updates - max(1, updates // 10):
-            means.add(info)
+            means.add({"critic_loss": loss.detach()})
         advance(1)
-    return critic, means.read()["critic_loss"]
+    return critic.online, means.read()["critic_loss"]
+
+
+def _critic_of(config: LearnerConfig, actor: SquashedGaussianActor) -> CriticEnsemble:
+    """A critic that normalises the observation as the actor does."""
+    critic = make_deployable_critic(config, actor.observation_scale.numpy(), actor.action_size)
+    critic.input_offset[: len(actor.observation_offset)] = actor.observation_offset
+    return critic

@@ -14,7 +14,7 @@ class EpisodeSummary:
     """One finished episode.
 
     Attributes:
-        success: whether the task was done within the limits.
+        success: whether the task was done within the limits; None where the task has no such notion.
         time_s: length of the episode [s].
         peak_force_n: largest filtered contact force [N].
         episode_return: undiscounted sum of the reward, without the force cost.
@@ -23,7 +23,7 @@ class EpisodeSummary:
         reward_terms: undiscounted sum of each named reward term, where the environment keeps them.
     """
 
-    success: bool
+    success: bool | None
     time_s: float
     peak_force_n: float
     episode_return: float
@@ -60,6 +60,28 @@ class StepResult:
     episodes: list[EpisodeSummary]
 
 
+@dataclass(frozen=True)
+class Spaces:
+    """What passes between environment and learner.
+
+    Attributes:
+        observation_scale: (observation_size,) float32; networks divide by it.
+        privileged_scale: (privileged_size,) float32, may be empty.
+        action_size: numbers in an action: axes in [-1, 1], or 1 for the number of a discrete action.
+        action_count: discrete actions; 0 where actions are continuous.
+    """
+
+    observation_scale: np.ndarray
+    privileged_scale: np.ndarray
+    action_size: int
+    action_count: int = 0
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Sizes of observation, privileged vector and action."""
+        return len(self.observation_scale), len(self.privileged_scale), self.action_size
+
+
 class VectorEnvironment(Protocol):
     """`num_envs` copies of one task, stepped together, with the physics of a step running beside the caller.
 
@@ -68,18 +90,17 @@ class VectorEnvironment(Protocol):
     """
 
     num_envs: int
-    observation_size: int
-    privileged_size: int
-    action_size: int
-    observation_scale: np.ndarray  # (observation_size,) float32; networks divide by it
-    privileged_scale: np.ndarray  # (privileged_size,) float32
+    spaces: Spaces
 
     def reset(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Begin new episodes everywhere. Returns observation and privileged vector, (n, size) float32."""
         ...
 
     def step_begin(self, action: np.ndarray) -> None:
-        """Start one policy period with `action`, (n, action_size) float32 in [-1, 1], and return at once."""
+        """Start one policy period with `action`, (n, action_size) float32, and return at once.
+
+        Actions are in [-1, 1], or numbers of discrete actions.
+        """
         ...
 
     def step_end(self) -> StepResult:

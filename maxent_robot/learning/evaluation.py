@@ -7,14 +7,31 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
+from maxent_robot.learning.config import TrainerConfig
 from maxent_robot.learning.environment import EpisodeSummary, StepResult, VectorEnvironment
-from maxent_robot.learning.networks import SquashedGaussianActor
 from maxent_robot.trials.statistics import summarise, wilson_interval
 
 Policy = Callable[[np.ndarray], np.ndarray]
-"""(n, observation_size) float32 -> (n, action_size) float32 in [-1, 1]."""
+"""(n, observation_size) float32 -> actions, (n, action_size) float32."""
+
+
+@dataclass(frozen=True)
+class SuccessFigures:
+    """Where the task says of each episode whether it succeeded.
+
+    Attributes:
+        success: share of episodes that succeeded.
+        interval: its 95 % Wilson interval.
+        median_time_s: over the successes [s]; None if there are none.
+        p95_force_n: 95th percentile of the peak force over all episodes [N].
+    """
+
+    successes: int
+    success: float
+    interval: tuple[float, float]
+    median_time_s: float | None
+    p95_force_n: float
 
 
 @dataclass(frozen=True)
@@ -22,24 +39,22 @@ class EvaluationResult:
     """What a policy did in `episodes` episodes.
 
     Attributes:
-        success: share of episodes that succeeded.
-        interval: its 95 % Wilson interval.
-        median_time_s: over the successes [s]; None if there are none.
-        p95_force_n: 95th percentile of the peak force over all episodes [N].
         mean_return: undiscounted, without the force cost.
+        returns: of each episode; empty where success is what counts.
+        success: None where the task has no such notion.
     """
 
     episodes: int
-    successes: int
-    success: float
-    interval: tuple[float, float]
-    median_time_s: float | None
-    p95_force_n: float
     mean_return: float
+    returns: tuple[float, ...]
+    success: SuccessFigures | None
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain data."""
-        return {**asdict(self), "interval": list(self.interval)}
+        """Plain data, on one level."""
+        figures: dict[str, Any] = {"episodes": self.episodes, "mean_return": self.mean_return}
+        if self.success is None:
+            return {**figures, "returns": list(self.returns)}
+        return {**figures, **asdict(self.success), "interval": list(self.success.interval)}
 
 
 def evaluate_policy(environment: VectorEnvironment, policy: Policy, episodes: int, seed: int) -> EvaluationResult:
@@ -71,25 +86,41 @@ def finished_episodes(result: StepResult) -> list[tuple[int, EpisodeSummary]]:
 
 def summarise_episodes(episodes: list[EpisodeSummary]) -> EvaluationResult:
     """Figures of a set of episodes."""
-    times = [episode.time_s for episode in episodes if episode.success]
-    successes = len(times)
+    returns = [episode.episode_return for episode in episodes]
+    has_success = all(episode.success is not None for episode in episodes)
     return EvaluationResult(
         episodes=len(episodes),
+        mean_return=summarise(returns).mean,
+        returns=() if has_success else tuple(returns),
+        success=_success_figures(episodes) if has_success else None,
+    )
+
+
+def evaluation_score(result: EvaluationResult, settings: TrainerConfig) -> float:
+    """What the best policy is chosen by.
+
+    Success, less the relative excess over the bounds on median time and on the 95th percentile of peak force; the mean
+    return where there is no success.
+    """
+    if result.success is None:
+        return result.mean_return
+    score = result.success.success
+    for value, bound in (
+        (result.success.median_time_s, settings.target_time_s),
+        (result.success.p95_force_n, settings.target_force_n),
+    ):
+        if bound > 0.0:
+            score -= 1.0 if value is None else max(0.0, value / bound - 1.0)
+    return score
+
+
+def _success_figures(episodes: list[EpisodeSummary]) -> SuccessFigures:
+    times = [episode.time_s for episode in episodes if episode.success]
+    successes = len(times)
+    return SuccessFigures(
         successes=successes,
         success=successes / len(episodes),
         interval=wilson_interval(successes, len(episodes)),
         median_time_s=summarise(times).median if times else None,
         p95_force_n=summarise([episode.peak_force_n for episode in episodes]).p95,
-        mean_return=summarise([episode.episode_return for episode in episodes]).mean,
     )
-
-
-def mean_policy(actor: SquashedGaussianActor) -> Policy:
-    """The deterministic policy tanh(mean)."""
-
-    @torch.no_grad()
-    def policy(observation: np.ndarray) -> np.ndarray:
-        mean, _ = actor(torch.from_numpy(observation))
-        return torch.tanh(mean).numpy()
-
-    return policy

@@ -1,4 +1,4 @@
-"""The policy network and the ensemble of soft Q functions. Both take raw observations: the scales are inside."""
+"""The networks of all algorithms. They take raw observations: offset and scale are inside, and so are exported."""
 
 from __future__ import annotations
 
@@ -7,10 +7,32 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as functional
 from torch import Tensor, nn
 
 
-class SquashedGaussianActor(nn.Module):
+class _ObservationNetwork(nn.Module):
+    """What the actors share: the observation is shifted and scaled, then passes ReLU layers and a linear head."""
+
+    observation_offset: Tensor
+    observation_scale: Tensor
+
+    def __init__(self, observation_scale: np.ndarray, hidden_sizes: Sequence[int], outputs: int) -> None:
+        super().__init__()
+        self.register_buffer("observation_offset", torch.zeros_like(_scale(observation_scale)))
+        self.register_buffer("observation_scale", _scale(observation_scale))
+        self.trunk = nn.Sequential(*dense_layers(len(observation_scale), hidden_sizes, layer_norm=False))
+        self.head = nn.Linear(hidden_sizes[-1], outputs)
+        nn.init.uniform_(self.head.weight, -3e-3, 3e-3)
+        nn.init.zeros_(self.head.bias)
+
+    def output(self, observation: Tensor) -> Tensor:
+        """(batch, observation_size) -> (batch, outputs)."""
+        output: Tensor = self.head(self.trunk((observation - self.observation_offset) / self.observation_scale))
+        return output
+
+
+class SquashedGaussianActor(_ObservationNetwork):
     """Observation -> mean and log standard deviation of a Gaussian that tanh squashes into [-1, 1]^n.
 
     `log_std` is kept in [log_std_minimum, log_std_maximum] by a smooth bound, so its gradient never dies at the edge.
@@ -22,8 +44,6 @@ class SquashedGaussianActor(nn.Module):
         log_std_minimum, log_std_maximum: range of the log standard deviation before tanh.
     """
 
-    observation_scale: Tensor
-
     def __init__(
         self,
         observation_scale: np.ndarray,
@@ -32,18 +52,10 @@ class SquashedGaussianActor(nn.Module):
         log_std_minimum: float,
         log_std_maximum: float,
     ) -> None:
-        super().__init__()
-        self.register_buffer("observation_scale", _scale(observation_scale))
+        super().__init__(observation_scale, hidden_sizes, 2 * action_size)
         self.action_size = action_size
         self.log_std_minimum = log_std_minimum
         self.log_std_maximum = log_std_maximum
-        layers: list[nn.Module] = []
-        for fan_in, fan_out in _pairs(len(observation_scale), hidden_sizes):
-            layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
-        self.trunk = nn.Sequential(*layers)
-        self.head = nn.Linear(hidden_sizes[-1], 2 * action_size)
-        nn.init.uniform_(self.head.weight, -3e-3, 3e-3)
-        nn.init.zeros_(self.head.bias)
 
     @property
     def log_std_half_range(self) -> float:
@@ -52,7 +64,7 @@ class SquashedGaussianActor(nn.Module):
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, observation_size) -> mean before tanh and log_std, each (batch, action_size)."""
-        return self.distribution(self.head(self.trunk(observation / self.observation_scale)))
+        return self.distribution(self.output(observation))
 
     def distribution(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Mean before tanh and bounded log_std of the head's output, (batch, 2 action_size)."""
@@ -60,38 +72,71 @@ class SquashedGaussianActor(nn.Module):
         return mean, self.log_std_minimum + self.log_std_half_range * (torch.tanh(raw) + 1.0)
 
 
+class DeterministicActor(_ObservationNetwork):
+    """Observation -> action tanh(head) in [-1, 1]^n. Arguments as `SquashedGaussianActor`."""
+
+    def __init__(self, observation_scale: np.ndarray, action_size: int, hidden_sizes: Sequence[int]) -> None:
+        super().__init__(observation_scale, hidden_sizes, action_size)
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """(batch, observation_size) -> (batch, action_size)."""
+        return torch.tanh(self.output(observation))
+
+
+class CategoricalActor(_ObservationNetwork):
+    """Observation -> log probabilities of `action_count` actions. Arguments as `SquashedGaussianActor`."""
+
+    def __init__(self, observation_scale: np.ndarray, action_count: int, hidden_sizes: Sequence[int]) -> None:
+        super().__init__(observation_scale, hidden_sizes, action_count)
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """(batch, observation_size) -> (batch, action_count)."""
+        return functional.log_softmax(self.output(observation), dim=-1)
+
+
 class CriticEnsemble(nn.Module):
-    """Several independent Q functions of the same inputs, each Linear, LayerNorm, ReLU twice or more, then Linear.
+    """Several independent Q functions of the same inputs, each Linear, LayerNorm or not, ReLU twice or more, Linear.
 
     Args:
         input_scales: one (size,) positive array for each input, in the order of `forward`; inputs are divided by them.
         hidden_sizes: widths of the hidden layers.
         heads: number of Q functions.
+        layer_norm: whether each hidden layer has one before its ReLU.
+        outputs: values of each head: 1 where the action is an input, else one for each of the discrete actions.
     """
 
+    input_offset: Tensor
     input_scale: Tensor
 
-    def __init__(self, input_scales: Sequence[np.ndarray], hidden_sizes: Sequence[int], heads: int) -> None:
+    def __init__(
+        self,
+        input_scales: Sequence[np.ndarray],
+        hidden_sizes: Sequence[int],
+        heads: int,
+        layer_norm: bool = True,
+        outputs: int = 1,
+    ) -> None:
         super().__init__()
         scale = np.concatenate([np.asarray(part, np.float32) for part in input_scales])
+        self.register_buffer("input_offset", torch.zeros_like(_scale(scale)))
         self.register_buffer("input_scale", _scale(scale))
-        self.heads = nn.ModuleList(self._head(len(scale), hidden_sizes) for _ in range(heads))
-
-    @staticmethod
-    def _head(input_size: int, hidden_sizes: Sequence[int]) -> nn.Sequential:
-        layers: list[nn.Module] = []
-        for fan_in, fan_out in _pairs(input_size, hidden_sizes):
-            layers += [nn.Linear(fan_in, fan_out), nn.LayerNorm(fan_out), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(hidden_sizes[-1], 1))
+        self.heads = nn.ModuleList(
+            nn.Sequential(*dense_layers(len(scale), hidden_sizes, layer_norm), nn.Linear(hidden_sizes[-1], outputs))
+            for _ in range(heads)
+        )
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Inputs of (batch, size), for example observation, privileged vector, action -> (batch, heads)."""
-        features = torch.cat(inputs, dim=-1) / self.input_scale
+        """Inputs of (batch, size), for example observation, privileged vector, action -> (batch, heads x outputs)."""
+        features = (torch.cat(inputs, dim=-1) - self.input_offset) / self.input_scale
         return torch.cat([head(features) for head in self.heads], dim=-1)
 
 
-def _pairs(input_size: int, hidden_sizes: Sequence[int]) -> list[tuple[int, int]]:
-    return list(itertools.pairwise([input_size, *hidden_sizes]))
+def dense_layers(input_size: int, hidden_sizes: Sequence[int], layer_norm: bool) -> list[nn.Module]:
+    """Linear, LayerNorm where asked for, and ReLU, for each hidden layer."""
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in itertools.pairwise([input_size, *hidden_sizes]):
+        layers += [nn.Linear(fan_in, fan_out), *([nn.LayerNorm(fan_out)] if layer_norm else []), nn.ReLU()]
+    return layers
 
 
 def _scale(scale: np.ndarray) -> Tensor:

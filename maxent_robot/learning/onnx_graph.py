@@ -37,6 +37,9 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 
+    def shift(self, value: str, offset: Tensor) -> str:
+        return self.apply("Sub", value, self.weight(offset)) if offset.any() else value
+
     def split(self, value: str, size: int) -> tuple[str, str]:
         names = (f"value_{len(self.nodes)}_first", f"value_{len(self.nodes)}_second")
         sizes = f"weight_{len(self.weights)}"
@@ -77,7 +80,8 @@ class _Graph:
 def actor_graph(actor: SquashedGaussianActor) -> bytes:
     """`observation` (batch, n) -> `mean` before tanh and `log_std`, each (batch, actions)."""
     graph = _Graph()
-    scaled = graph.apply("Div", "observation", graph.weight(actor.observation_scale))
+    shifted = graph.shift("observation", actor.observation_offset)
+    scaled = graph.apply("Div", shifted, graph.weight(actor.observation_scale))
     head = graph.layers(graph.layers(scaled, actor.trunk), nn.Sequential(actor.head))
     mean, raw = graph.split(head, actor.action_size)
     graph.apply("Identity", mean, output="mean")
@@ -93,7 +97,7 @@ def critic_graph(critic: CriticEnsemble, action_size: int) -> bytes:
     """`observation` (batch, n), `action` (batch, actions) -> `q` (batch, heads)."""
     graph = _Graph()
     joined = graph.apply("Concat", "observation", "action", axis=1)
-    scaled = graph.apply("Div", joined, graph.weight(critic.input_scale))
+    scaled = graph.apply("Div", graph.shift(joined, critic.input_offset), graph.weight(critic.input_scale))
     values = [graph.layers(scaled, cast(nn.Sequential, head)) for head in critic.heads]
     graph.apply("Concat", *values, axis=1, output="q")
     inputs = {"observation": len(critic.input_scale) - action_size, "action": action_size}

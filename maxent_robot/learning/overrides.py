@@ -11,7 +11,7 @@ from maxent_robot.yaml_file import parse_yaml
 
 
 def apply_overrides(mapping: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
-    """Return a copy of nested plain data with assignments such as `sac.n_step=1` made, the value read as YAML.
+    """Return a copy of nested plain data with assignments such as `learner.n_step=1` made, the value read as YAML.
 
     Whether a key exists is for the schema to say, when the result is read.
 
@@ -23,7 +23,7 @@ def apply_overrides(mapping: Mapping[str, Any], assignments: Sequence[str]) -> d
         key, equals, text = assignment.partition("=")
         parts = key.strip().split(".")
         if not equals or not all(parts):
-            raise ConfigError(f"--set {assignment!r}: must be key=value, for example sac.n_step=1")
+            raise ConfigError(f"--set {assignment!r}: must be key=value, for example learner.n_step=1")
         value = parse_yaml(f"value: {text}", source=f"--set {assignment}")["value"]
         place = result
         for part in parts[:-1]:

@@ -20,12 +20,12 @@ from typing import Any
 
 from maxent_robot.config import config_from_mapping, load_config, to_mapping
 from maxent_robot.errors import ConfigError
+from maxent_robot.learning.algorithms.sac import make_actor
 from maxent_robot.learning.checkpoint import read_torch, write_atomically, write_torch
 from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.deployable_critic import make_deployable_critic
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 from maxent_robot.learning.overrides import apply_overrides
-from maxent_robot.learning.sac import make_actor
 from maxent_robot.paths import share_directory
 from maxent_robot.yaml_file import read_yaml, write_yaml
 
@@ -46,7 +46,7 @@ class FinishedRun:
 
 
 def train_config(name: str, assignments: Sequence[str]) -> TrainConfig:
-    """Settings by name (`plug_insertion`) or path of a YAML file, with assignments such as `sac.n_step=1` made.
+    """Settings by name (`plug_insertion`) or path of a YAML file, with assignments such as `learner.n_step=1` made.
 
     Raises:
         ConfigError: no such file, or a setting that the schema does not allow.
@@ -144,10 +144,8 @@ def find_run(directory: str, shelf: Path) -> Path:
     return Path(directory)
 
 
-def save_finished_run(
-    directory: Path, actor: SquashedGaussianActor, critic: CriticEnsemble, result: Mapping[str, Any]
-) -> None:
-    """Write `policy.pt` and, last, `result.json`, whose presence says that the run has ended."""
+def save_networks(directory: Path, actor: SquashedGaussianActor, critic: CriticEnsemble) -> None:
+    """Write the networks of a skill as `policy.pt`."""
     policy = {
         "actor": actor.state_dict(),
         "critic": critic.state_dict(),
@@ -155,14 +153,23 @@ def save_finished_run(
         "action_size": actor.action_size,
     }
     write_torch(directory / POLICY_FILE, policy)
+
+
+def save_policy(directory: Path, weights: Mapping[str, Any]) -> None:
+    """Write the weights of a policy that is not a skill as `policy.pt`."""
+    write_torch(directory / POLICY_FILE, {"policy": dict(weights)})
+
+
+def save_result(directory: Path, result: Mapping[str, Any]) -> None:
+    """Write `result.json`, whose presence says that the run has ended."""
     write_json(directory / RESULT_FILE, result)
 
 
 def load_finished_run(directory: Path) -> FinishedRun:
-    """Read settings, networks and figures of a run that has come to its end.
+    """Read settings, networks and figures of a run that has come to its end and makes a skill.
 
     Raises:
-        ConfigError: it is not a run, or it has not ended.
+        ConfigError: it is not a run, it has not ended, or it does not make a skill.
         CheckpointError: its networks can't be read.
     """
     find_run(str(directory), directory.parent)
@@ -170,10 +177,13 @@ def load_finished_run(directory: Path) -> FinishedRun:
         raise ConfigError(f"{directory} has not ended (no {RESULT_FILE}): go on with maxent-robot train --resume")
     config = load_config(directory / CONFIG_FILE, TrainConfig)
     policy = read_torch(directory / POLICY_FILE)
+    if "actor" not in policy:
+        what = f"task {config.task}, algorithm {config.learner.algorithm}"
+        raise ConfigError(f"{directory} ({what}) makes no skill: that takes a task of a robot and algorithm sac")
     scale = policy["observation_scale"].numpy()
-    actor = make_actor(config.sac, scale, policy["action_size"])
+    actor = make_actor(config.learner, scale, policy["action_size"])
     actor.load_state_dict(policy["actor"])
-    critic = make_deployable_critic(config.sac, scale, policy["action_size"])
+    critic = make_deployable_critic(config.learner, scale, policy["action_size"])
     critic.load_state_dict(policy["critic"])
     return FinishedRun(config, actor, critic, json.loads((directory / RESULT_FILE).read_text(encoding="utf-8")))
 

@@ -34,7 +34,7 @@ def export_run(run: Path, output: Path, evaluation: Path | None) -> SkillBundle:
         schema_version=SCHEMA_VERSION,
         name=output.resolve().name,
         **manifest_assumptions(config.task, config.environment),
-        gamma=config.sac.discount,
+        gamma=config.learner.discount,
         alpha=result["temperature"],
         target_entropy=result["target_entropy"],
         training=TrainingRecord(

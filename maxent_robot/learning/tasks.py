@@ -14,7 +14,10 @@ from maxent_robot.skill import ACTION_AXES, HISTORY_AGES, OBSERVATION_FIELDS
 if TYPE_CHECKING:
     from sim.plug.config import PlugConfig
 
-TASKS = ("plug_insertion",)
+SKILL_TASKS = ("plug_insertion",)
+"""Tasks of a robot: what is trained on them can be exported as a skill."""
+
+TASKS = (*SKILL_TASKS, "gymnasium")
 
 
 def check_task(task: str) -> None:
@@ -23,8 +26,14 @@ def check_task(task: str) -> None:
         raise ConfigError(f"no task {task!r}: must be one of {', '.join(TASKS)}")
 
 
+def check_skill_task(task: str) -> None:
+    """Raise ConfigError if the task does not make skills."""
+    if task not in SKILL_TASKS:
+        raise ConfigError(f"task {task!r} does not make skills for a robot: that is for {', '.join(SKILL_TASKS)}")
+
+
 def environment_config(task: str, settings: Mapping[str, Any], source: str) -> PlugConfig:
-    """The environment's settings, checked.
+    """The settings of a skill's environment, checked.
 
     Args:
         source: where `settings` came from, named in errors.
@@ -34,12 +43,17 @@ def environment_config(task: str, settings: Mapping[str, Any], source: str) -> P
     """
     from sim.plug.config import PlugConfig
 
-    check_task(task)
+    check_skill_task(task)
     return config_from_mapping(settings, PlugConfig, source=source)
 
 
 def make_environment(task: str, settings: Mapping[str, Any], num_envs: int, source: str) -> VectorEnvironment:
     """A vector environment of the task; arguments and errors as `environment_config`."""
+    check_task(task)
+    if task == "gymnasium":
+        from maxent_robot.learning.gymnasium_environment import GymnasiumConfig, GymnasiumEnvironment
+
+        return GymnasiumEnvironment(config_from_mapping(settings, GymnasiumConfig, source=source), num_envs)
     config = environment_config(task, settings, source)
     from sim.vector import VectorPlugInsertion
 

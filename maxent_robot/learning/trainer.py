@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,24 @@ import numpy as np
 import torch
 
 from maxent_robot.errors import MaxentRobotError
+from maxent_robot.learning.algorithms import make_learner
+from maxent_robot.learning.algorithms.sac import SoftActorCritic
 from maxent_robot.learning.checkpoint import CheckpointStore
-from maxent_robot.learning.config import TrainConfig, TrainerConfig
+from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.cost_ramp import CostRamp
 from maxent_robot.learning.environment import StepResult, VectorEnvironment
-from maxent_robot.learning.evaluation import EvaluationResult, evaluate_policy, finished_episodes, mean_policy
+from maxent_robot.learning.evaluation import EvaluationResult, evaluate_policy, evaluation_score, finished_episodes
 from maxent_robot.learning.progress import ProgressLog, ScalarMeans, format_seconds, format_time
 from maxent_robot.learning.replay import NStepAssembler, ReplayMemory
-from maxent_robot.learning.sac import SoftActorCritic
+from maxent_robot.learning.stopwatch import Stopwatch
+
+_SHOWN = {
+    "success": ("success", ".2f"),
+    "return": ("ret", ".1f"),
+    "temperature": ("alpha", ".3g"),
+    "cost_weight": ("cost", ".2f"),
+}
+"""Scalars behind the progress bar, with their short names and forms."""
 
 
 class TrainingError(MaxentRobotError):
@@ -55,20 +66,18 @@ class Trainer:
         self._learner_seed, self._environment_seed, self.evaluation_seed, self.critic_seed = map(int, streams[:4])
         self._explorer = np.random.default_rng(streams[4])
         self._sampler = np.random.default_rng(streams[5])
-        self.learner = SoftActorCritic(
-            config.sac,
-            environment.observation_scale,
-            environment.privileged_scale,
-            environment.action_size,
-            self._learner_seed,
-        )
-        sizes = (environment.observation_size, environment.privileged_size, environment.action_size)
-        self.replay = ReplayMemory(config.sac.replay_capacity, *sizes)
-        self._assembler = NStepAssembler(environment.num_envs, config.sac.n_step, config.sac.discount, sum(sizes))
+        self.learner = make_learner(config.learner, environment.spaces, self._learner_seed)
+        sizes = environment.spaces.sizes
+        self.replay = ReplayMemory(config.learner.replay_capacity, *sizes)
+        learner = config.learner
+        self._assembler = NStepAssembler(environment.num_envs, learner.n_step, learner.discount, sum(sizes))
         self.cost_ramp = CostRamp(config.trainer.cost_ramp)
         self.steps = 0
         self.updates = 0
+        self.saved_steps = 0
         self.elapsed_s = 0.0
+        self.training = Stopwatch()
+        self.pace = Stopwatch()
         self.evaluations: list[dict[str, Any]] = []
         self.best: dict[str, Any] | None = None
         self.target_met = ""
@@ -77,6 +86,7 @@ class Trainer:
         self._means = ScalarMeans()
         self._episode_terms: dict[str, list[float]] = {}
         self._observation, self._privileged = environment.reset(self._environment_seed)
+        self.learner.observe(self._observation)
 
     @property
     def recent_success(self) -> float:
@@ -84,6 +94,11 @@ class Trainer:
         if 2 * len(self._successes) < self.config.trainer.success_window:
             return 0.0
         return sum(self._successes) / len(self._successes)
+
+    @property
+    def makes_skill(self) -> bool:
+        """Whether what is trained can become a skill bundle."""
+        return self.config.task != "gymnasium" and isinstance(self.learner, SoftActorCritic)
 
     def run(self, log: ProgressLog, stopped: Callable[[], bool]) -> bool:
         """Train until a budget is spent or the target is met, or `stopped()` is true, and checkpoint.
@@ -97,7 +112,12 @@ class Trainer:
         shown_steps, shown = self.steps, time.monotonic()
         while not self.finished and not stopped():
             before = self.steps
-            self._step()
+            with self.training:
+                if self.updates:
+                    with self.pace:
+                        self._step()
+                else:
+                    self._step()
             log.advance(self.steps - before)
             self.elapsed_s = time.monotonic() - began
             if _passed(before, self.steps, settings.log_interval_steps):
@@ -120,22 +140,29 @@ class Trainer:
         """One policy period of all environments, with the updates that are due."""
         environment = self.environment
         if self.steps < self.config.trainer.warmup_steps:
-            shape = (environment.num_envs, environment.action_size)
-            action = self._explorer.uniform(-1.0, 1.0, shape).astype(np.float32)
+            action = self._random_action()
         else:
             action = self.learner.act(self._observation)
+            self._require_finite({"the sum of the actions": float(action.sum())})
         head = np.concatenate([self._observation, self._privileged, action], axis=1)
         environment.step_begin(action)
         self._update()
         self._store(head, environment.step_end())
         self.cost_ramp.advance(self.recent_success, environment.num_envs)
 
+    def _random_action(self) -> np.ndarray:
+        spaces = self.environment.spaces
+        shape = (self.environment.num_envs, spaces.action_size)
+        if spaces.action_count:
+            return self._explorer.integers(spaces.action_count, size=shape).astype(np.float32)
+        return self._explorer.uniform(-1.0, 1.0, shape).astype(np.float32)
+
     def _update(self) -> None:
         settings = self.config.trainer
         due = int(settings.update_ratio * max(0, self.steps - settings.warmup_steps)) - self.updates
         if due <= 0 or len(self.replay) == 0:
             return
-        for batch in self.replay.sample(due, self.config.sac.batch_size, self._sampler):
+        for batch in self.replay.sample(due, self.config.learner.batch_size, self._sampler):
             self._means.add(self.learner.update(batch, self.cost_ramp.weight))
         self.updates += due
 
@@ -154,11 +181,13 @@ class Trainer:
         self.replay.add(rows)
         for _, episode in finished_episodes(result):
             if not episode.easy:
-                self._successes.append(bool(episode.success))
+                if episode.success is not None:
+                    self._successes.append(episode.success)
                 self._returns.append(float(episode.episode_return))
             for name, value in episode.reward_terms.items():
                 self._episode_terms.setdefault(name, []).append(float(value))
         self._observation, self._privileged = result.observation, result.privileged
+        self.learner.observe(self._observation)
         self.steps += self.environment.num_envs
 
     @property
@@ -175,62 +204,70 @@ class Trainer:
 
     def _evaluate(self, log: ProgressLog) -> None:
         settings = self.config.trainer
-        policy = mean_policy(self.learner.averaged_actor)
         result = evaluate_policy(
-            self.evaluation_environment, policy, settings.evaluation_episodes, self.evaluation_seed
+            self.evaluation_environment, self.learner.policy(), settings.evaluation_episodes, self.evaluation_seed
         )
-        record = {"step": self.steps, "wall_s": round(self.elapsed_s, 3), **result.to_mapping()}
+        record = {
+            "step": self.steps,
+            "wall_s": round(self.elapsed_s, 3),
+            "training_s": round(self.training.wall_s, 3),
+            "cpu_s": round(self.training.cpu_s, 3),
+            **result.to_mapping(),
+        }
         self.evaluations.append(record)
-        scalars = {"success": result.success, "p95_force_n": result.p95_force_n, "return": result.mean_return}
-        if result.median_time_s is not None:
-            scalars["median_time_s"] = result.median_time_s
-        log.scalars("evaluation", scalars, self.steps)
-        low, high = result.interval
+        log.scalars("evaluation", _scalars(result), self.steps)
         mark = ""
-        if self.best is None or evaluation_score(result, settings) >= self.best["score"]:
+        score = evaluation_score(result, settings)
+        if self.best is None or score >= self.best["score"]:
             mark = "  best so far"
+            temperature = self.learner.temperature
             self.best = {
-                "score": evaluation_score(result, settings),
-                "actor": {name: value.clone() for name, value in self.learner.averaged_actor.state_dict().items()},
-                "temperature": self.learner.temperature,
+                "score": score,
+                "policy": {name: value.clone() for name, value in self.learner.judged.state_dict().items()},
+                "temperature": None if temperature is None else temperature.value,
                 "cost_weight": self.cost_ramp.weight,
                 "evaluation": record,
             }
-        log.say(
-            f"{format_seconds(self.elapsed_s):>6} {self.steps:>9} steps: success {result.successes}/{result.episodes} "
-            f"[{low:.3f}, {high:.3f}], median {format_time(result.median_time_s)}, "
-            f"peak force p95 {result.p95_force_n:.1f} N{mark}"
-        )
-        if self.steps >= settings.minimum_steps and evaluation_score(result, settings) >= settings.target_success:
-            self.target_met = f"evaluated success {result.success:.3f} within the bounds asked for"
+        log.say(f"{format_seconds(self.elapsed_s):>6} {self.steps:>9} steps: {describe_evaluation(record)}{mark}")
+        if result.success is not None and self.steps >= settings.minimum_steps and score >= settings.target_success:
+            self.target_met = f"evaluated success {result.success.success:.3f} within the bounds asked for"
 
     def _report(self, log: ProgressLog, steps_per_s: float) -> None:
         means = self._means.read()
-        figures = {
-            "success": self.recent_success,
-            "return": float(np.mean(self._returns)) if self._returns else 0.0,
-            "cost_weight": self.cost_ramp.weight,
-            "steps_per_s": steps_per_s,
-            "updates": float(self.updates),
-        }
+        self._require_finite(means)
+        figures = {"cost_weight": self.cost_ramp.weight, "steps_per_s": steps_per_s, "updates": float(self.updates)}
+        if self._successes:
+            figures["success"] = self.recent_success
+        if self._returns:
+            figures["return"] = float(np.mean(self._returns))
         log.scalars("train", figures, self.steps)
-        log.scalars("sac", means, self.steps)
+        log.scalars(self.config.learner.algorithm, means, self.steps)
         log.scalars("reward", {name: float(np.mean(v)) for name, v in self._episode_terms.items()}, self.steps)
         self._episode_terms.clear()
         settings = self.config.trainer
         left = (settings.steps - self.steps) / steps_per_s
         if settings.wall_minutes > 0.0:
             left = min(left, 60.0 * settings.wall_minutes - self.elapsed_s)
-        log.show(
-            success=f"{figures['success']:.2f}",
-            ret=f"{figures['return']:.1f}",
-            alpha=f"{self.learner.temperature:.3g}",
-            cost=f"{self.cost_ramp.weight:.2f}",
-            ends=format_seconds(max(0.0, left)),
-        )
+        values = {**figures, **means}
+        texts = {key: f"{values[name]:{form}}" for name, (key, form) in _SHOWN.items() if name in values}
+        log.show(**texts, ends=format_seconds(max(0.0, left)))
+
+    def _require_finite(self, means: dict[str, float]) -> None:
+        """Raise TrainingError if a loss or another scalar is NaN or infinite."""
+        broken = [f"{name} is {value}" for name, value in means.items() if not math.isfinite(value)]
+        if broken:
+            saved = f"; the last checkpoint, {self.saved_steps} steps, is whole" if self.store.exists() else ""
+            raise TrainingError(f"training broke down by step {self.steps}: {', '.join(broken)}{saved}")
 
     def save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint.
+
+        Raises:
+            TrainingError: training has broken down, so the last checkpoint is kept.
+            CheckpointError: the disk refused; the last checkpoint is kept.
+        """
+        self._require_finite(self.learner.check())
+        self.saved_steps = self.steps
         self.store.save(self.state_dict(), self.replay)
 
     def resume(self) -> None:
@@ -251,6 +288,8 @@ class Trainer:
             "steps": self.steps,
             "updates": self.updates,
             "elapsed_s": self.elapsed_s,
+            "training": self.training.state_dict(),
+            "pace": self.pace.state_dict(),
             "evaluations": self.evaluations,
             "best": self.best,
             "target_met": self.target_met,
@@ -269,28 +308,39 @@ class Trainer:
         self.cost_ramp.weight = state["cost_weight"]
         self.steps, self.updates = state["steps"], state["updates"]
         self.elapsed_s = state["elapsed_s"]
+        self.training.load_state_dict(state["training"])
+        self.pace.load_state_dict(state["pace"])
+        self.saved_steps = self.steps
         self.evaluations, self.best = state["evaluations"], state["best"]
         self.target_met = state["target_met"]
         self._successes.extend(state["successes"])
         self._returns.extend(state["returns"])
 
 
-def configure_torch() -> None:
-    """One thread, which is fastest for networks of this size and leaves the other core to the physics; no denormals."""
-    torch.set_num_threads(1)
+def configure_torch(threads: int = 1) -> None:
+    """One thread leaves the other cores to the physics and to other runs; no denormals, which are slow."""
+    torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
 
 
-def evaluation_score(result: EvaluationResult, settings: TrainerConfig) -> float:
-    """Success, less the relative excess over the bounds on median time and on the 95th percentile of peak force."""
-    score = result.success
-    for value, bound in (
-        (result.median_time_s, settings.target_time_s),
-        (result.p95_force_n, settings.target_force_n),
-    ):
-        if bound > 0.0:
-            score -= 1.0 if value is None else max(0.0, value / bound - 1.0)
-    return score
+def describe_evaluation(record: Mapping[str, Any]) -> str:
+    """The figures of an evaluation in a line, from its plain data."""
+    if "success" not in record:
+        return f"mean return {record['mean_return']:.1f} of {record['episodes']} episodes"
+    low, high = record["interval"]
+    return (
+        f"success {record['successes']}/{record['episodes']} [{low:.3f}, {high:.3f}], "
+        f"median {format_time(record['median_time_s'])}, peak force p95 {record['p95_force_n']:.1f} N"
+    )
+
+
+def _scalars(result: EvaluationResult) -> dict[str, float]:
+    scalars = {"return": result.mean_return}
+    if result.success is not None:
+        scalars.update(success=result.success.success, p95_force_n=result.success.p95_force_n)
+        if result.success.median_time_s is not None:
+            scalars["median_time_s"] = result.success.median_time_s
+    return scalars
 
 
 def _passed(before: int, after: int, interval: int) -> bool:

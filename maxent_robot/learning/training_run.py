@@ -9,13 +9,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from maxent_robot.learning.algorithms.sac import make_actor
 from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.deployable_critic import train_deployable_critic
 from maxent_robot.learning.environment import VectorEnvironment
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 from maxent_robot.learning.progress import ProgressLog
-from maxent_robot.learning.run_directory import run_command, save_finished_run
-from maxent_robot.learning.sac import make_actor
+from maxent_robot.learning.run_directory import run_command, save_networks, save_policy, save_result
 from maxent_robot.learning.trainer import Trainer, configure_torch
 
 
@@ -36,7 +36,7 @@ def carry_out(
     Returns:
         The figures written to `result.json`; None if training was stopped.
     """
-    configure_torch()
+    configure_torch(config.trainer.threads)
     trainer = Trainer(config, environment, evaluation_environment, directory)
     if trainer.store.exists():
         trainer.resume()
@@ -44,40 +44,54 @@ def carry_out(
         if not trainer.run(log, stopped):
             return None
         log.say(f"training ends: {trainer.finished}")
-    began = time.monotonic()
-    actor, critic, loss = _best_policy(trainer, quiet)
-    assert trainer.best is not None
+    assert trainer.best is not None, "training ends with an evaluation"
     result = {
         "command": run_command(directory),
         "seed": config.seed,
         "steps": trainer.steps,
         "updates": trainer.updates,
-        "wall_s": round(trainer.elapsed_s + time.monotonic() - began, 1),
+        "wall_s": round(trainer.elapsed_s, 1),
+        "pace": {"steps": config.trainer.num_envs * trainer.pace.count, "wall_s": round(trainer.pace.wall_s, 3)},
         "ended": trainer.finished,
-        "temperature": trainer.best["temperature"],
-        "target_entropy": trainer.learner.target_entropy,
-        "cost_weight": trainer.best["cost_weight"],
-        "deployable_critic_loss": loss,
         "best": trainer.best["evaluation"],
         "evaluations": trainer.evaluations,
     }
-    save_finished_run(directory, actor, critic, result)
+    if trainer.makes_skill:
+        result.update(_finish_skill(trainer, directory, quiet))
+    else:
+        save_policy(directory, trainer.best["policy"])
+    save_result(directory, result)
     return result
+
+
+def _finish_skill(trainer: Trainer, directory: Path, quiet: bool) -> dict[str, Any]:
+    """Train the critic that goes into the bundle, save both networks, and return what the manifest needs of them."""
+    began = time.monotonic()
+    actor, critic, loss = _best_policy(trainer, quiet)
+    save_networks(directory, actor, critic)
+    assert trainer.best is not None
+    assert trainer.learner.temperature is not None
+    return {
+        "wall_s": round(trainer.elapsed_s + time.monotonic() - began, 1),
+        "temperature": trainer.best["temperature"],
+        "target_entropy": trainer.learner.temperature.target_entropy,
+        "cost_weight": trainer.best["cost_weight"],
+        "deployable_critic_loss": loss,
+    }
 
 
 def _best_policy(trainer: Trainer, quiet: bool) -> tuple[SquashedGaussianActor, CriticEnsemble, float]:
     """The best actor by evaluation, a critic of it that sees what the robot sees, and that critic's loss."""
-    config, environment, best = trainer.config, trainer.environment, trainer.best
-    assert best is not None, "training ends with an evaluation"
-    actor = make_actor(config.sac, environment.observation_scale, environment.action_size)
-    actor.load_state_dict(best["actor"])
+    config, spaces, best = trainer.config, trainer.environment.spaces, trainer.best
+    assert best is not None
+    actor = make_actor(config.learner, spaces.observation_scale, spaces.action_size)
+    actor.load_state_dict(best["policy"])
     updates = config.trainer.deployable_critic_updates
     with tqdm(total=updates, desc="deployable critic", unit="update", disable=quiet, dynamic_ncols=True) as bar:
         critic, loss = train_deployable_critic(
-            config.sac,
+            config.learner,
             actor,
             trainer.replay,
-            environment.observation_scale,
             best["temperature"],
             best["cost_weight"],
             updates,

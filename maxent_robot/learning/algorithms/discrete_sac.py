@@ -1,0 +1,68 @@
+"""Soft Actor-Critic for discrete actions (Christodoulou 2019), where expectations over actions are sums."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from maxent_robot.learning.algorithms.discrete import DiscreteLearner
+from maxent_robot.learning.averaged_network import AveragedNetwork
+from maxent_robot.learning.networks import CategoricalActor
+from maxent_robot.learning.replay import Batch
+from maxent_robot.learning.temperature import Temperature
+
+
+class DiscreteSoftActorCritic(DiscreteLearner):
+    """Value of the next state: sum_a pi(a|s') (min_i Q_i(s', a) - alpha log pi(a|s'))."""
+
+    sees_privileged = True
+    temperature: Temperature
+
+    def build(self) -> None:
+        config, spaces = self.config, self.spaces
+        self.heads = config.critic_heads
+        super().build()
+        self.actor = AveragedNetwork(
+            lambda: CategoricalActor(spaces.observation_scale, spaces.action_count, config.hidden_sizes),
+            config.actor_learning_rate,
+            config.actor_average_rate,
+        )
+        self.temperature = Temperature(
+            config.initial_temperature,
+            config.target_entropy_share * math.log(spaces.action_count),
+            config.temperature_learning_rate if config.automatic_temperature else None,
+        )
+
+    def networks(self) -> dict[str, AveragedNetwork[Any]]:
+        return {"actor": self.actor, "critic": self.critic}
+
+    def next_value(self, batch: Batch) -> Tensor:
+        log_prob = self.actor.online(batch.next_observation)
+        return (log_prob.exp() * (self.next_q(batch) - self.temperature.tensor() * log_prob)).sum(dim=-1)
+
+    def improve_policy(self, batch: Batch) -> dict[str, Tensor]:
+        """Minimise E_s sum_a pi(a|s) (alpha log pi(a|s) - min_i Q_i(s, a)), then move alpha."""
+        with torch.no_grad():
+            q = self.values(self.critic.online, batch.observation, batch.privileged).amin(dim=1)
+        log_prob = self.actor.online(batch.observation)
+        prob = log_prob.exp()
+        loss = (prob * (self.temperature.tensor() * log_prob - q)).sum(dim=-1).mean()
+        self.actor.minimise(loss)
+        entropy = -(prob * log_prob).sum(dim=-1).mean().detach()
+        self.temperature.update(entropy)
+        return {"actor_loss": loss.detach(), "entropy": entropy, "temperature": self.temperature.tensor()}
+
+    @torch.no_grad()
+    def act(self, observation: np.ndarray) -> np.ndarray:
+        return self.draw(self.actor.online(torch.from_numpy(observation)))
+
+    @property
+    def judged(self) -> nn.Module:
+        return self.actor.average
+
+    def preferences(self, observation: Tensor) -> Tensor:
+        return self.actor.average(observation)

@@ -1,0 +1,42 @@
+"""Twin delayed deterministic policy gradient (Fujimoto et al. 2018)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from maxent_robot.learning.algorithms.ddpg import Ddpg
+from maxent_robot.learning.replay import Batch
+
+
+class Td3(Ddpg):
+    """DDPG with the least of several critics, noise on the target's action, and a slower actor.
+
+    Value of the next state: min_i Q_i(s', clip(mu(s') + clip(noise))), equations 10 and 14 of the paper.
+    """
+
+    @property
+    def heads(self) -> int:
+        return self.config.critic_heads
+
+    @property
+    def is_policy_due(self) -> bool:
+        """Whether this update moves the actor and the averages."""
+        return (self.updates + 1) % self.config.policy_delay == 0
+
+    def next_value(self, batch: Batch) -> Tensor:
+        bound = self.config.target_noise_bound
+        noise = (self.config.target_noise * self.noise(len(batch.reward))).clamp_(-bound, bound)
+        action = (self.actor.average(batch.next_observation) + noise).clamp_(-1.0, 1.0)
+        return self.critic.average(batch.next_observation, batch.next_privileged, action).amin(dim=-1)
+
+    def improve_policy(self, batch: Batch) -> dict[str, Tensor]:
+        if self.is_policy_due:
+            self._last_loss = super().improve_policy(batch)["actor_loss"]
+        return {"actor_loss": self._last_loss}
+
+    def follow(self) -> None:
+        if self.updates % self.config.policy_delay == 0:
+            super().follow()
+
+    _last_loss = torch.zeros(())
