@@ -20,9 +20,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from maxent_robot.learning.config import SacConfig
+from maxent_robot.learning.algorithms.sac import SoftActorCritic
+from maxent_robot.learning.config import LearnerConfig
+from maxent_robot.learning.environment import Spaces
 from maxent_robot.learning.replay import Batch, ReplayMemory
-from maxent_robot.learning.sac import SoftActorCritic
 from maxent_robot.learning.trainer import configure_torch
 from maxent_robot.skill import ACTION_SIZE, OBSERVATION_SIZE
 from sim.plug.privileged import PRIVILEGED_SIZE
@@ -30,9 +31,9 @@ from sim.plug.privileged import PRIVILEGED_SIZE
 
 def make_learner(fast: bool, width: int) -> SoftActorCritic:
     """A learner of the plug insertion with two hidden layers of `width`."""
-    config = SacConfig(hidden_sizes=(width, width), fast_update=fast)
+    config = LearnerConfig(hidden_sizes=(width, width), fast_update=fast)
     ones = np.ones(OBSERVATION_SIZE, np.float32), np.ones(PRIVILEGED_SIZE, np.float32)
-    return SoftActorCritic(config, *ones, ACTION_SIZE, seed=0)
+    return SoftActorCritic(config, Spaces(*ones, ACTION_SIZE), seed=0)
 
 
 def make_batches(count: int, batch_size: int) -> list[Batch]:
