@@ -101,6 +101,12 @@ class Moody(gymnasium.Env[np.ndarray, Any]):
         return np.array([np.sin(Moody.calls)]), 0.0, False, False, {}
 
 
+class Many(Moody):
+    """Actions of a kind that no algorithm here takes."""
+
+    action_space = gymnasium.spaces.MultiDiscrete([2, 3])  # type: ignore[assignment]
+
+
 def test_an_environment_that_its_seed_does_not_determine_is_found_out() -> None:
     gymnasium.register("Moody-v0", entry_point=lambda **_: Moody())
     first, second = make("Moody-v0"), make("Moody-v0")
@@ -131,6 +137,9 @@ def test_frames_are_stacked_with_the_newest_last() -> None:
 def test_unknown_environment_is_one_clear_error(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make(name)
+    gymnasium.register("Many-v0", entry_point=lambda **_: Many())
+    with pytest.raises(ConfigError, match=r"Many-v0: actions are MultiDiscrete.*must be a bounded vector or discrete"):
+        make("Many-v0")
     with pytest.raises(ConfigError, match=r"arguments|unexpected"):
         make("Pendulum-v1", arguments={"gravitation": 1.0})
 

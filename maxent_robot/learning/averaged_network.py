@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from maxent_robot.learning.flat_adam import FlatAdam
 from maxent_robot.learning.flat_parameters import flatten_parameters, write_gradient
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -28,7 +28,7 @@ class AveragedNetwork(Generic[Network]):
         self.average.load_state_dict(self.online.state_dict())
         self.average.requires_grad_(False)
         self.weights, self.average_weights = flatten_parameters(self.online), flatten_parameters(self.average)
-        self.optimiser = adam([self.weights], learning_rate)
+        self.optimiser = FlatAdam(self.weights, learning_rate)
         self.rate = rate
 
     def minimise(self, loss: Tensor) -> None:
@@ -53,9 +53,4 @@ class AveragedNetwork(Generic[Network]):
         """Put back what `state_dict` gave."""
         self.online.load_state_dict(state["online"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))  # it keeps the tensors given
-
-
-def adam(parameters: Any, learning_rate: float) -> torch.optim.Adam:
-    """Adam whose whole step is one fused kernel."""
-    return torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+        self.optimiser.load_state_dict(state["optimiser"])

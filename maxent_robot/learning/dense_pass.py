@@ -31,9 +31,9 @@ class _Saved(NamedTuple):
     mean: Tensor
     rstd: Tensor
 
-    def rows(self, index: Tensor) -> _Saved:
-        """The same for some rows of the batch; the input is not needed for them."""
-        output = self.output.index_select(0, index)
+    def rows(self, index: Tensor, buffer: Tensor) -> _Saved:
+        """The same for some rows of the batch, their output in a buffer; the input is not needed for them."""
+        output = torch.index_select(self.output, 0, index, out=buffer[: len(index)])
         if self.mean is self.linear:
             return _Saved(self.inputs, output, output, output, output)
         linear, mean, rstd = (part.index_select(0, index) for part in (self.linear, self.mean, self.rstd))
@@ -67,6 +67,7 @@ class DensePass:
         self._saved: list[_Saved] = []
         self._outputs: list[Tensor] = []
         self._gradients: list[Tensor] = []
+        self._chosen: list[Tensor] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(batch, in) -> (batch, out); keeps what the backward passes need."""
@@ -74,6 +75,7 @@ class DensePass:
             sizes = [(len(inputs), linear.out_features) for linear, _, _ in self._blocks]
             self._outputs = [inputs.new_empty(size) for size in sizes]
             self._gradients = [inputs.new_empty(size) for size in sizes]
+            self._chosen = [inputs.new_empty(size) for size in sizes]
         self._saved.clear()
         for (linear, norm, relu), buffer in zip(self._blocks, self._outputs, strict=True):
             before = output = torch.addmm(linear.bias, inputs, linear.weight.t(), out=buffer)
@@ -97,7 +99,7 @@ class DensePass:
             if norm is not None:
                 _grad(norm.weight).copy_(scale)
                 _grad(norm.bias).copy_(shift)
-            torch.mm(gradient.t(), saved.inputs, out=_grad(linear.weight))
+            _outer_product(gradient, saved.inputs, _grad(linear.weight))
             torch.sum(gradient, 0, out=_grad(linear.bias))
             if number:
                 gradient = torch.mm(gradient, linear.weight, out=self._gradients[number - 1])
@@ -111,7 +113,7 @@ class DensePass:
         for number in reversed(range(len(self._blocks))):
             saved = self._saved[number]
             if rows is not None and number < len(self._blocks) - 1:
-                saved = saved.rows(rows)
+                saved = saved.rows(rows, self._chosen[number])
             gradient, _, _ = self._activation(number, saved, gradient, parameters=False)
             weight = self._blocks[number].linear.weight
             if number:
@@ -134,6 +136,14 @@ class DensePass:
             gradient, saved.linear, norm.normalized_shape, saved.mean, saved.rstd, norm.weight, norm.bias, wanted
         )
         return back
+
+
+def _outer_product(gradient: Tensor, inputs: Tensor, result: Tensor) -> None:
+    """gradient^T inputs, (out, in); with few inputs the transposed product takes half the time."""
+    if 4 * result.shape[1] < result.shape[0]:
+        result.copy_(torch.mm(inputs.t(), gradient).t())
+    else:
+        torch.mm(gradient.t(), inputs, out=result)
 
 
 def _grad(parameter: Tensor) -> Tensor:

@@ -166,16 +166,18 @@ class GymnasiumEnvironment:
 def _make(config: GymnasiumConfig) -> gymnasium.Env[Any, Any]:
     """One copy: observations flat and stacked, continuous actions in [-1, 1]."""
     try:
-        environment: gymnasium.Env[Any, Any] = gymnasium.make(config.id, **config.arguments)
+        environment: gymnasium.Env[Any, Any] = gymnasium.make(config.id, disable_env_checker=True, **config.arguments)
     except (gymnasium.error.Error, ModuleNotFoundError, TypeError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ConfigError(f"environment.id is {config.id!r}: {first_line}") from error
     action = environment.action_space
-    is_box = isinstance(action, spaces.Box) and len(action.shape) == 1 and bool(np.all(action.is_bounded()))
-    if not is_box and not isinstance(action, spaces.Discrete):
-        raise ConfigError(f"{config.id}: actions are {action}, must be a bounded vector (Box) or Discrete")
-    if is_box:
-        environment = gymnasium.wrappers.RescaleAction(environment, np.float32(-1.0), np.float32(1.0))
+    if isinstance(action, spaces.Box):
+        if len(action.shape) != 1 or not action.is_bounded():
+            raise ConfigError(f"{config.id}: actions are {action}, must be a bounded vector or discrete")
+        if np.any(action.low != -1.0) or np.any(action.high != 1.0):
+            environment = gymnasium.wrappers.RescaleAction(environment, np.float32(-1.0), np.float32(1.0))
+    elif not isinstance(action, spaces.Discrete):
+        raise ConfigError(f"{config.id}: actions are {action}, must be a bounded vector or discrete")
     if config.frames > 1:
         environment = gymnasium.wrappers.FrameStackObservation(environment, config.frames)
     if not isinstance(environment.observation_space, spaces.Box) or len(environment.observation_space.shape) != 1:

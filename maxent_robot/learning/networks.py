@@ -11,7 +11,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 
-class _ObservationNetwork(nn.Module):
+class ObservationNetwork(nn.Module):
     """What the actors share: the observation is shifted and scaled, then passes ReLU layers and a linear head."""
 
     observation_offset: Tensor
@@ -32,7 +32,7 @@ class _ObservationNetwork(nn.Module):
         return output
 
 
-class SquashedGaussianActor(_ObservationNetwork):
+class SquashedGaussianActor(ObservationNetwork):
     """Observation -> mean and log standard deviation of a Gaussian that tanh squashes into [-1, 1]^n.
 
     `log_std` is kept in [log_std_minimum, log_std_maximum] by a smooth bound, so its gradient never dies at the edge.
@@ -72,7 +72,7 @@ class SquashedGaussianActor(_ObservationNetwork):
         return mean, self.log_std_minimum + self.log_std_half_range * (torch.tanh(raw) + 1.0)
 
 
-class DeterministicActor(_ObservationNetwork):
+class DeterministicActor(ObservationNetwork):
     """Observation -> action tanh(head) in [-1, 1]^n. Arguments as `SquashedGaussianActor`."""
 
     def __init__(self, observation_scale: np.ndarray, action_size: int, hidden_sizes: Sequence[int]) -> None:
@@ -83,7 +83,7 @@ class DeterministicActor(_ObservationNetwork):
         return torch.tanh(self.output(observation))
 
 
-class CategoricalActor(_ObservationNetwork):
+class CategoricalActor(ObservationNetwork):
     """Observation -> log probabilities of `action_count` actions. Arguments as `SquashedGaussianActor`."""
 
     def __init__(self, observation_scale: np.ndarray, action_count: int, hidden_sizes: Sequence[int]) -> None:

@@ -41,6 +41,7 @@ class ReplayMemory:
         self.rows = np.empty((capacity, sum(self.sizes)), dtype=np.float32)
         self.inserted = 0
         self._drawn = np.empty((0, self.rows.shape[1]), dtype=np.float32)
+        self._batches: list[Batch] = []
 
     def __len__(self) -> int:
         return min(self.inserted, self.capacity)
@@ -60,10 +61,11 @@ class ReplayMemory:
         gather.
         """
         index = generator.integers(0, len(self), size=batches * batch_size)
-        if len(self._drawn) != len(index):
+        if len(self._drawn) != len(index) or len(self._batches) != batches:
             self._drawn = np.empty((len(index), self.rows.shape[1]), dtype=np.float32)
+            self._batches = [self._batch(part) for part in torch.from_numpy(self._drawn).split(batch_size)]
         np.take(self.rows, index, axis=0, out=self._drawn, mode="clip")  # "raise" would copy through another buffer
-        return [self._batch(part) for part in torch.from_numpy(self._drawn).split(batch_size)]
+        return self._batches
 
     def _batch(self, rows: Tensor) -> Batch:
         observation, privileged, action, after, privileged_after, *scalars = torch.split(rows, self.sizes, dim=1)
@@ -120,6 +122,11 @@ class NStepAssembler:
         Returns:
             (m, row) float32 in the row order of `ReplayMemory`.
         """
+        ended = terminated | truncated
+        if self.n_step == 1:
+            self.steps += 1
+            tail = np.stack([reward, cost, np.where(terminated, 0.0, self.gamma)], axis=1)
+            return np.concatenate([head, following, tail], axis=1, dtype=np.float32)
         newest = self.steps % self.n_step
         occupied = self.age > 0
         occupied[newest] = True
@@ -131,7 +138,6 @@ class NStepAssembler:
         self.cost += np.where(occupied, weight * cost, 0.0)
         self.age += occupied
         self.steps += 1
-        ended = terminated | truncated
         emitted = []
         for offset in range(self.n_step):
             slot = (self.steps + offset) % self.n_step  # oldest first

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maxent_robot.learning.averaged_network import adam
+from maxent_robot.learning.flat_adam import FlatAdam
 
 
 class Temperature:
@@ -25,7 +24,7 @@ class Temperature:
     def __init__(self, initial: float, target_entropy: float, learning_rate: float | None) -> None:
         self.target_entropy = target_entropy
         self.logarithm = torch.tensor(math.log(initial))
-        self._optimiser = None if learning_rate is None else adam([self.logarithm], learning_rate)
+        self._optimiser = None if learning_rate is None else FlatAdam(self.logarithm, learning_rate)
 
     @property
     def value(self) -> float:
@@ -57,4 +56,4 @@ class Temperature:
         """Put back what `state_dict` gave."""
         self.logarithm.copy_(state["logarithm"])
         if self._optimiser is not None:
-            self._optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
+            self._optimiser.load_state_dict(state["optimiser"])

@@ -167,14 +167,10 @@ class Trainer:
         self.updates += due
 
     def _store(self, head: np.ndarray, result: StepResult) -> None:
-        ended = (result.terminated | result.truncated)[:, None]
-        following = np.concatenate(
-            [
-                np.where(ended, result.final_observation, result.observation),
-                np.where(ended, result.final_privileged, result.privileged),
-            ],
-            axis=1,
-        )
+        following = np.concatenate([result.observation, result.privileged], axis=1)
+        ended = result.terminated | result.truncated
+        if ended.any():
+            following[ended] = np.concatenate([result.final_observation, result.final_privileged], axis=1)[ended]
         rows = self._assembler.push(head, result.reward, result.cost, following, result.terminated, result.truncated)
         if not np.isfinite(rows).all():
             raise TrainingError(f"after {self.steps} steps the environment gave a value that is not finite")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from maxent_robot.learning.algorithms.continuous import ContinuousLearner
 from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.evaluation import Policy
 from maxent_robot.learning.networks import DeterministicActor
+from maxent_robot.learning.numpy_actor import NumpyActor
 from maxent_robot.learning.replay import Batch
 
 
@@ -40,19 +40,21 @@ class Ddpg(ContinuousLearner):
         self.actor.minimise(loss)
         return {"actor_loss": loss.detach()}
 
-    @torch.no_grad()
+    def build(self) -> None:
+        super().build()
+        self._acting = NumpyActor(self.actor.online)
+
     def act(self, observation: np.ndarray) -> np.ndarray:
-        action = self.actor.online(torch.from_numpy(observation))
-        noise = self.config.exploration_noise * self.noise(len(observation))
-        return (action + noise).clamp_(-1.0, 1.0).numpy()
+        noise = self.noise(len(observation)).numpy()
+        action = np.tanh(self._acting(observation)) + np.float32(self.config.exploration_noise) * noise
+        return np.clip(action, -1.0, 1.0)
 
     @property
     def judged(self) -> DeterministicActor:
         return self.actor.online
 
     def policy(self) -> Policy:
-        @torch.no_grad()
         def policy(observation: np.ndarray) -> np.ndarray:
-            return self.actor.online(torch.from_numpy(observation)).numpy()
+            return np.tanh(self._acting(observation))
 
         return policy

@@ -15,6 +15,7 @@ from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.distribution import reparameterised_sample
 from maxent_robot.learning.evaluation import Policy
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
+from maxent_robot.learning.numpy_actor import NumpyActor
 from maxent_robot.learning.replay import Batch
 from maxent_robot.learning.temperature import Temperature
 
@@ -36,6 +37,7 @@ class SoftActorCritic(ContinuousLearner):
             config.target_entropy_per_action * self.spaces.action_size,
             config.temperature_learning_rate if config.automatic_temperature else None,
         )
+        self._acting = NumpyActor(self.actor.online)
         self._fast = (
             FastSacUpdate(self.actor.online, self.critic.online, self.critic.average) if config.fast_update else None
         )
@@ -80,10 +82,11 @@ class SoftActorCritic(ContinuousLearner):
         self.temperature.update(info["entropy"])
         return {**info, "temperature": self.temperature.tensor()}
 
-    @torch.no_grad()
     def act(self, observation: np.ndarray) -> np.ndarray:
-        mean, log_std = self.actor.online(torch.from_numpy(observation))
-        return torch.tanh(torch.addcmul(mean, log_std.exp(), self.noise(len(observation)))).numpy()
+        actor, noise = self.actor.online, self.noise(len(observation)).numpy()
+        mean, raw = np.split(self._acting(observation), 2, axis=1)
+        log_std = actor.log_std_minimum + actor.log_std_half_range * (np.tanh(raw) + 1.0)
+        return np.tanh(mean + np.exp(log_std) * noise)
 
     @property
     def judged(self) -> SquashedGaussianActor:
@@ -125,11 +128,10 @@ def make_actor(config: LearnerConfig, observation_scale: np.ndarray, action_size
 
 
 def mean_policy(actor: SquashedGaussianActor) -> Policy:
-    """The deterministic policy tanh(mean)."""
+    """The deterministic policy tanh(mean); the actor's parameters must stay where they are."""
+    output = NumpyActor(actor)
 
-    @torch.no_grad()
     def policy(observation: np.ndarray) -> np.ndarray:
-        mean, _ = actor(torch.from_numpy(observation))
-        return torch.tanh(mean).numpy()
+        return np.tanh(output(observation)[:, : actor.action_size])
 
     return policy
