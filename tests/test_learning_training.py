@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -189,6 +190,45 @@ def test_killed_or_interrupted_run_resumes_to_the_same_end(tmp_path: Path, numbe
     end = resumed.steps + 400
     run_trainer(resumed, tmp_path / "killed", end)
     whole = make_trainer(make_config(steps=1_000_000), tmp_path / "whole")
+    run_trainer(whole, tmp_path / "whole", end)
+    assert_same(whole, resumed)
+
+
+def run_until_killed(config: TrainConfig, directory: Path, saved: Any) -> None:
+    """Go on from the checkpoint, and tell the parent after each step how many steps are safe."""
+    trainer = make_trainer(config, directory)
+    if trainer.store.exists():
+        trainer.resume()
+
+    def tell() -> bool:
+        saved.value = trainer.saved_steps
+        return False
+
+    with ProgressLog(directory / "tensorboard", config.trainer.steps, trainer.steps, quiet=True) as log:
+        trainer.run(log, tell)
+
+
+def test_twenty_kills_at_random_moments_lose_nothing_that_was_saved(tmp_path: Path) -> None:
+    config = make_config(steps=1_000_000, checkpoint_interval_s=0.02, evaluation_interval_steps=4000)
+    context, generator, reached = multiprocessing.get_context("fork"), np.random.default_rng(0), 0
+    configure_torch()  # one thread, so that a fork is safe
+    for _ in range(20):
+        saved = context.Value("q", 0)
+        child = context.Process(target=run_until_killed, args=(config, tmp_path / "killed", saved))
+        child.start()
+        time.sleep(generator.uniform(0.05, 0.5))
+        child.kill()
+        child.join(timeout=60)
+        assert child.exitcode == -signal.SIGKILL
+        resumed = make_trainer(config, tmp_path / "killed")
+        if resumed.store.exists():
+            resumed.resume()
+        assert resumed.steps >= max(reached, saved.value)
+        reached = resumed.steps
+    assert reached > 1000
+    end = reached + 400
+    run_trainer(resumed, tmp_path / "killed", end)
+    whole = make_trainer(make_config(steps=1_000_000, evaluation_interval_steps=4000), tmp_path / "whole")
     run_trainer(whole, tmp_path / "whole", end)
     assert_same(whole, resumed)
 

@@ -263,8 +263,8 @@ class Trainer:
             CheckpointError: the disk refused; the last checkpoint is kept.
         """
         self._require_finite(self.learner.check())
-        self.saved_steps = self.steps
         self.store.save(self.state_dict(), self.replay)
+        self.saved_steps = self.steps
 
     def resume(self) -> None:
         """Go back to the last checkpoint."""
