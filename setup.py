@@ -19,8 +19,9 @@ ROS = [
     "ros-kilted-rosgraph-msgs>=2.3,<3",
 ]
 SIM = ["mujoco>=3.3,<5", "gymnasium>=1.1,<2", "imageio>=2.34,<3", "tqdm>=4.66,<5"]
-REPORT = ["matplotlib>=3.8,<4", "jinja2>=3.1,<4", "mcap>=1.2,<2"]
+REPORT = ["matplotlib>=3.8,<4", "jinja2>=3.1,<4", "mcap>=1.2,<2", "scipy>=1.15,<2"]
 TRAIN = [*SIM, "torch>=2.4,<3", "onnx>=1.16,<2", "tensorboard>=2.16,<3"]
+RAY = ["ray>=2.30,<3"]
 DEV = [
     "torch==2.13.0",  # the release that the committed figures were measured with
     "stable-baselines3>=2.4,<3",
@@ -73,7 +74,7 @@ setup(
     data_files=shared_files(),
     zip_safe=True,
     install_requires=BASE,
-    extras_require={"ros": ROS, "sim": SIM, "train": TRAIN, "report": REPORT, "dev": DEV},
+    extras_require={"ros": ROS, "sim": SIM, "train": TRAIN, "report": REPORT, "ray": RAY, "dev": DEV},
     entry_points={
         "console_scripts": [
             "maxent-robot = maxent_robot.cli.main:main",

@@ -23,6 +23,8 @@ OPTIONAL = {
     "onnx",
     "launch",
     "tqdm",
+    "scipy",
+    "ray",
 }
 BASE_ONLY = ("control", "skill", "safety", "inference", "exact", "trials", "cli")
 ALLOWED = {

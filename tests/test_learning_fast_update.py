@@ -13,8 +13,8 @@ from torch import nn
 from maxent_robot.learning.algorithms.fast_sac import FastSacUpdate
 from maxent_robot.learning.algorithms.sac import SoftActorCritic
 from maxent_robot.learning.config import LearnerConfig
-from maxent_robot.learning.dense_pass import DensePass
 from maxent_robot.learning.environment import Spaces
+from maxent_robot.learning.flat_adam import FlatAdam
 from maxent_robot.learning.flat_parameters import ALIGNMENT, flatten_parameters
 
 OBSERVATION_SCALE = np.array([0.5, 1.0, 2.0, 4.0, 0.25], np.float32)
@@ -41,13 +41,15 @@ def gradient_of(parameter: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.usefixtures("_double_precision")
 @pytest.mark.parametrize(
-    ("heads", "layer_norm", "normalise"), [(1, True, False), (2, True, False), (3, True, True), (2, False, True)]
+    ("heads", "layer_norm", "normalise", "threads"),
+    [(1, True, False, 1), (2, True, False, 2), (3, True, True, 2), (2, False, True, 1), (2, False, False, 3)],
 )
-def test_a_hundred_updates_are_those_of_autograd(heads: int, layer_norm: bool, normalise: bool) -> None:
+def test_a_hundred_updates_are_those_of_autograd(heads: int, layer_norm: bool, normalise: bool, threads: int) -> None:
     fast, reference = (
         make_learner(critic_heads=heads, layer_norm=layer_norm, normalise_observation=normalise, fast_update=choice)
         for choice in (True, False)
     )
+    fast.use_threads(threads)
     for number in range(100):
         batch = make_batch(32 if number < 60 else 48, number)
         for learner in (fast, reference):
@@ -55,7 +57,7 @@ def test_a_hundred_updates_are_those_of_autograd(heads: int, layer_norm: bool, n
         one, two = (learner.update(batch, 0.7) for learner in (fast, reference))
         assert set(one) == set(two)
         for name in one:
-            torch.testing.assert_close(one[name], two[name], rtol=1e-6, atol=1e-9)
+            assert one[name] == pytest.approx(two[name], rel=1e-6, abs=1e-9), name
     assert fast.temperature.value == pytest.approx(reference.temperature.value, rel=1e-6)
     for name, network in fast.networks().items():
         other = reference.networks()[name]
@@ -64,33 +66,28 @@ def test_a_hundred_updates_are_those_of_autograd(heads: int, layer_norm: bool, n
     assert not torch.equal(fast.actor.weights, make_learner().actor.weights)
 
 
-@pytest.mark.usefixtures("_double_precision")
-def test_a_dense_pass_is_the_module_and_its_gradient() -> None:
-    torch.manual_seed(0)
-    module = nn.Sequential(nn.Linear(6, 9), nn.LayerNorm(9), nn.ReLU(), nn.Linear(9, 5), nn.ReLU(), nn.Linear(5, 2))
-    inputs, gradient = torch.randn(7, 6, requires_grad=True), torch.randn(7, 2)
-    output = module(inputs)
-    expected = torch.autograd.grad(output, [inputs, *module.parameters()], gradient)
-    vector = flatten_parameters(module)
-    by_hand = DensePass(module.children())
-    with torch.no_grad():
-        torch.testing.assert_close(by_hand.forward(inputs), output)
-        torch.testing.assert_close(by_hand.backward_inputs(gradient.clone(), slice(2, 5)), expected[0][:, 2:5])
-        rows = torch.tensor([1, 4, 5])
-        some = by_hand.backward_inputs(gradient[rows], slice(2, 5), rows)
-        torch.testing.assert_close(some, expected[0][rows, 2:5])
-        assert not gradient_of(vector).any(), "only the inputs were asked for"
-        by_hand.backward_parameters(gradient)
-    for parameter, value in zip(module.parameters(), expected[1:], strict=True):
-        torch.testing.assert_close(parameter.grad, value)
+def test_single_precision_stays_close_to_autograd() -> None:
+    """The operators of single precision, such as LayerNormalization, are not those of the test above."""
+    fast, reference = (make_learner(fast_update=choice) for choice in (True, False))
+    for number in range(20):
+        one, two = (learner.update(make_batch(64, number), 0.7) for learner in (fast, reference))
+    for name in one:
+        assert one[name] == pytest.approx(two[name], rel=1e-3, abs=1e-4), name
 
 
-@pytest.mark.parametrize(
-    "layers", [[nn.ReLU()], [nn.Linear(2, 2), nn.Tanh()], [nn.Linear(2, 2), nn.ReLU(), nn.LayerNorm(2)]]
-)
-def test_a_dense_pass_refuses_what_it_does_not_know(layers: list[nn.Module]) -> None:
-    with pytest.raises(TypeError, match=f"through {type(layers[-1]).__name__}"):
-        DensePass(layers)
+def test_flat_adam_is_adam() -> None:
+    generator = torch.Generator().manual_seed(0)
+    vectors = [torch.nn.Parameter(torch.linspace(-1.0, 1.0, 7)) for _ in range(2)]
+    for vector in vectors:
+        vector.grad = torch.zeros(7)
+    ours, theirs = FlatAdam(vectors[0], 0.01), torch.optim.Adam([vectors[1]], lr=0.01)
+    for _ in range(50):
+        gradient = torch.randn(7, generator=generator)
+        for vector in vectors:
+            gradient_of(vector).copy_(gradient)
+        ours.step()
+        theirs.step()
+    torch.testing.assert_close(vectors[0], vectors[1], rtol=1e-5, atol=1e-7)
 
 
 def test_flat_parameters_are_those_of_the_network() -> None:
@@ -115,4 +112,16 @@ def test_scales_that_differ_are_refused() -> None:
     learner = make_learner()
     learner.actor.online.observation_scale.mul_(2.0)
     with pytest.raises(ValueError, match="scale the observation alike"):
-        FastSacUpdate(learner.actor.online, learner.critic.online, learner.critic.average)
+        FastSacUpdate(learner.actor, learner.critic)
+
+
+@pytest.mark.usefixtures("_double_precision")
+@pytest.mark.parametrize("layer_norm", [True, False])
+def test_a_critic_that_never_gives_the_least_value_gets_no_blame(layer_norm: bool) -> None:
+    fast, reference = (make_learner(fast_update=choice, layer_norm=layer_norm) for choice in (True, False))
+    for learner in (fast, reference):
+        with torch.no_grad():
+            list(learner.critic.online.heads[1].parameters())[-1].add_(1000.0)
+    for number in range(3):
+        one, two = (learner.update(make_batch(16, number), 0.7) for learner in (fast, reference))
+        assert one == pytest.approx(two, rel=1e-6)

@@ -18,7 +18,7 @@ from maxent_robot.errors import MaxentRobotError
 
 __all__ = ["COMMANDS", "build_parser", "main"]
 
-COMMANDS = ("demo", "up", "train", "evaluate", "export", "verify")
+COMMANDS = ("demo", "up", "train", "compare", "evaluate", "export", "verify")
 
 _EXTRAS = {
     "torch": ("PyTorch", "train"),
@@ -31,6 +31,8 @@ _EXTRAS = {
     "matplotlib": ("Matplotlib", "report"),
     "jinja2": ("Jinja", "report"),
     "mcap": ("MCAP", "report"),
+    "scipy": ("SciPy", "report"),
+    "ray": ("Ray", "ray"),
     "rclpy": ("ROS 2 (rclpy)", "ros"),
 }
 _ROS_MESSAGES = ("_msgs", "_srvs")

@@ -1,12 +1,18 @@
-"""Train a skill in simulation; Ctrl-C stops with a checkpoint, --resume goes on."""
+"""Train a skill in simulation; Ctrl-C stops with a checkpoint, --resume goes on.
+
+With --seeds or --sweep it is a campaign: several runs of one configuration, compared by `maxent-robot compare`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import time
 from pathlib import Path
+
+from maxent_robot.cli import campaign
 
 RUNS = Path("runs")
 ALGORITHMS = ("sac", "td3", "ddpg", "dqn", "soft_q", "discrete_sac")
@@ -26,19 +32,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="environment steps, over all environments")
     parser.add_argument("--minutes", type=float, help="time for training and its evaluations; 0 is no limit")
     parser.add_argument("--output", type=Path, metavar="DIR", help="directory of the run (default: runs/<name>/<time>)")
-    parser.add_argument("--resume", metavar="DIR", help="go on with a run: its directory, or latest")
+    parser.add_argument("--resume", metavar="DIR", help="go on with a run or a campaign: its directory, or latest")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="another setting, for example learner.n_step=1"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of the finished run here")
     parser.add_argument("--quiet", action="store_true", help="draw no progress bar")
+    campaign.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train from nothing or from a checkpoint, to the end or until Ctrl-C.
+    """Train from nothing or from a checkpoint, to the end or until Ctrl-C; one run or a campaign.
 
     Returns:
-        0 when training has come to its end, 130 when it was stopped and can be resumed.
+        0 when training has come to its end, 130 when it was stopped and can be resumed, 1 when a run of a campaign
+        failed.
 
     Raises:
         ConfigError: no such configuration or run, or a setting that is not allowed.
@@ -46,44 +54,61 @@ def run(arguments: argparse.Namespace) -> int:
     for library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(library, "1")  # read when NumPy and PyTorch load: a second thread only gets in the way
     from maxent_robot.errors import ConfigError
-    from maxent_robot.learning import run_directory, tasks
-    from maxent_robot.learning.algorithms import check_algorithm
-    from maxent_robot.learning.interrupts import StopRequest
-    from maxent_robot.learning.trainer import describe_evaluation
-    from maxent_robot.learning.training_run import carry_out
+    from maxent_robot.learning.campaign import find_campaign
+    from maxent_robot.learning.run_directory import config_path
 
     if arguments.name is None and arguments.env is None and arguments.resume in (None, "latest"):
         raise ConfigError("give the name of a training configuration, or --env with the id of a Gymnasium environment")
+    several = campaign.is_wanted(arguments)
     name = arguments.name or "gymnasium"
-    path = run_directory.config_path(name)
+    path = config_path(name)
     shelf = RUNS / (path.stem if arguments.env is None else re.sub(r"[^\w.-]+", "_", arguments.env))
-    assignments = _budget(arguments)
-    if arguments.resume is not None:
-        given = (arguments.set, arguments.seed is not None, arguments.output is not None, arguments.algo is not None)
-        if any(given):
-            raise ConfigError("--resume goes on with the run's own settings: only --steps and --minutes may be given")
-        directory = run_directory.find_run(arguments.resume, shelf)
-        config = run_directory.change_run(directory, assignments)
-    else:
-        assignments = [*_choices(arguments), *arguments.set, *assignments]
-        config = run_directory.train_config(name, assignments)
-        directory = arguments.output or shelf / time.strftime("%Y%m%d-%H%M%S")
-    n = config.trainer.num_envs
-    training = tasks.make_environment(config.task, config.environment, n, f"{path}: environment")
-    evaluation = tasks.make_environment(
-        config.task, config.evaluation_environment, n, f"{path}: evaluation_environment"
-    )
-    try:
+    if arguments.resume is None:
+        assignments = [*_choices(arguments), *arguments.set, *_budget(arguments)]
+        begin = campaign.begin if several else _run_one
+        return begin(arguments, name, path, shelf, assignments)
+    chosen = (arguments.seed, arguments.output, arguments.algo)
+    if arguments.set or several or any(value is not None for value in chosen):
+        raise ConfigError("--resume goes on with the run's own settings: only --steps and --minutes may be given")
+    directory = find_campaign(arguments.resume, shelf)
+    if directory is not None:
+        return campaign.resume(arguments, directory)
+    return _run_one(arguments, name, path, shelf, _budget(arguments))
+
+
+def _run_one(arguments: argparse.Namespace, name: str, path: Path, shelf: Path, assignments: list[str]) -> int:
+    """Begin or resume one run, in this process."""
+    from maxent_robot.learning import run_directory, tasks
+    from maxent_robot.learning.algorithms import check_algorithm
+    from maxent_robot.learning.interrupts import StopRequest
+    from maxent_robot.learning.run_files import locked
+    from maxent_robot.learning.trainer import describe_evaluation
+    from maxent_robot.learning.training_run import carry_out
+
+    campaign.check_is_one_run(arguments)
+    with contextlib.ExitStack() as stack:
+        if arguments.resume is not None:
+            directory = run_directory.find_run(arguments.resume, shelf)
+            stack.enter_context(locked(directory))
+            config = run_directory.change_run(directory, assignments)
+        else:
+            config = run_directory.train_config(name, assignments)
+            directory = arguments.output or shelf / time.strftime("%Y%m%d-%H%M%S")
+        n = config.trainer.num_envs
+        training = tasks.make_environment(config.task, config.environment, n, f"{path}: environment")
+        stack.callback(training.close)
+        evaluation = tasks.make_environment(
+            config.task, config.evaluation_environment, n, f"{path}: evaluation_environment"
+        )
+        stack.callback(evaluation.close)
         check_algorithm(config.learner, training.spaces)
         if arguments.resume is None:
             run_directory.new_run(directory, name, config, assignments)
+            stack.enter_context(locked(directory))
         what = f"{shelf.name}, {config.learner.algorithm}, seed {config.seed}"
         print(f"{what}, in {directory}; tensorboard --logdir {directory / 'tensorboard'}")
         with StopRequest() as stopped:
             result = carry_out(config, directory, training, evaluation, stopped, quiet=arguments.quiet)
-    finally:
-        training.close()
-        evaluation.close()
     if result is None:
         print(f"stopped with a checkpoint; go on with: maxent-robot train {name} --resume {directory}")
         return 130

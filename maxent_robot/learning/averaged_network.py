@@ -31,10 +31,11 @@ class AveragedNetwork(Generic[Network]):
         self.optimiser = FlatAdam(self.weights, learning_rate)
         self.rate = rate
 
-    def minimise(self, loss: Tensor) -> None:
-        """One step down the gradient of `loss` in the parameters of `online` alone."""
+    def minimise(self, loss: Tensor) -> float:
+        """One step down the gradient of `loss` in the parameters of `online` alone. Returns the loss before it."""
         write_gradient(self.online, torch.autograd.grad(loss, list(self.online.parameters())))
         self.optimiser.step()
+        return loss.item()
 
     @torch.no_grad()
     def follow(self) -> None:

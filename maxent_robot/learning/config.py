@@ -85,7 +85,7 @@ class TrainerConfig:
     """The loop around the learner."""
 
     num_envs: int = setting(16, minimum=1, doc="environments stepped together")
-    threads: int = setting(1, minimum=1, doc="PyTorch threads; more than one needs cores that nothing else uses")
+    threads: int = setting(1, minimum=1, doc="threads of an update; two help where a second core is free")
     steps: int = setting(1_000_000, minimum=1, doc="environment steps, over all environments")
     wall_minutes: float = setting(
         17.0, unit="min", minimum=0.0, doc="time for training and its evaluations; 0 is no limit"

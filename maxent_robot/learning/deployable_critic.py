@@ -48,19 +48,18 @@ def train_deployable_critic(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         critic = AveragedNetwork(lambda: _critic_of(config, actor), config.critic_learning_rate, config.target_rate)
-    alpha = torch.tensor(temperature)
     means = ScalarMeans()
     for number in range(updates):
         (batch,) = replay.sample(1, config.batch_size, indices)
         noise = torch.randn(config.batch_size, actor.action_size, generator=generator)
         after = batch.next_observation
-        value = soft_value(after, (after,), actor, critic.average, alpha, noise)
+        value = soft_value(after, (after,), actor, critic.average, temperature, noise)
         target = batch.reward - cost_weight * batch.cost + batch.discount * value
         loss = 0.5 * (critic.online(batch.observation, batch.action) - target.unsqueeze(-1)).square().mean()
-        critic.minimise(loss)
+        value_loss = critic.minimise(loss)
         critic.follow()
         if number >= updates - max(1, updates // 10):
-            means.add({"critic_loss": loss.detach()})
+            means.add({"critic_loss": value_loss})
         advance(1)
     return critic.online, means.read()["critic_loss"]
 

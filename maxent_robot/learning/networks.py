@@ -143,4 +143,4 @@ def _scale(scale: np.ndarray) -> Tensor:
     array = np.array(scale, dtype=np.float32)
     if array.ndim != 1 or not np.all(np.isfinite(array)) or np.any(array <= 0.0):
         raise ValueError(f"a scale is a vector of finite positive numbers, got {array!r}")
-    return torch.from_numpy(array)
+    return torch.from_numpy(array).to(torch.get_default_dtype())

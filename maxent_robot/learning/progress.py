@@ -6,33 +6,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-import torch
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 
 class ScalarMeans:
-    """Means of named scalars between two reads, kept as tensors so that adding never waits for a conversion."""
+    """Means of named scalars between two reads."""
 
     def __init__(self) -> None:
-        self._names: tuple[str, ...] = ()
-        self._sums: list[Tensor] = []
+        self._sums: dict[str, float] = {}
         self._count = 0
 
-    def add(self, values: Mapping[str, Tensor]) -> None:
+    def add(self, values: Mapping[str, float]) -> None:
         """Add one set of scalars; the names must be the same between two reads."""
-        if self._count == 0:
-            self._names = tuple(values)
-            self._sums = [value.clone() for value in values.values()]
-        else:
-            torch._foreach_add_(self._sums, [values[name] for name in self._names])
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1
 
     def read(self) -> dict[str, float]:
         """Means since the last read; empty if nothing was added."""
-        means = {name: total.item() / self._count for name, total in zip(self._names, self._sums, strict=True)}
-        self._names, self._sums, self._count = (), [], 0
+        means = {name: total / self._count for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
         return means
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from maxent_robot.learning.flat_adam import FlatAdam
 
@@ -24,6 +23,7 @@ class Temperature:
     def __init__(self, initial: float, target_entropy: float, learning_rate: float | None) -> None:
         self.target_entropy = target_entropy
         self.logarithm = torch.tensor(math.log(initial))
+        self.logarithm.grad = self.gradient = torch.zeros_like(self.logarithm)
         self._optimiser = None if learning_rate is None else FlatAdam(self.logarithm, learning_rate)
 
     @property
@@ -31,18 +31,14 @@ class Temperature:
         """alpha."""
         return math.exp(self.logarithm.item())
 
-    def tensor(self) -> Tensor:
-        """alpha, (), without a gradient."""
-        return self.logarithm.exp()
-
-    def update(self, entropy: Tensor) -> None:
-        """Raise log alpha while the entropy, (), detached, is under its target, and lower it while it is over.
+    def update(self, entropy: float) -> None:
+        """Raise log alpha while the entropy of the policy is under its target, and lower it while it is over.
 
         The gradient of -log alpha E[log pi + target entropy], which is that of Haarnoja et al. 2018, "Soft Actor-Critic
         Algorithms and Applications", equation 18, in log space.
         """
         if self._optimiser is not None:
-            self.logarithm.grad = entropy - self.target_entropy
+            self.gradient.fill_(entropy - self.target_entropy)
             self._optimiser.step()
 
     def state_dict(self) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Trainer:
         self._explorer = np.random.default_rng(streams[4])
         self._sampler = np.random.default_rng(streams[5])
         self.learner = make_learner(config.learner, environment.spaces, self._learner_seed)
+        self.learner.use_threads(config.trainer.threads)
         sizes = environment.spaces.sizes
         self.replay = ReplayMemory(config.learner.replay_capacity, *sizes)
         learner = config.learner
@@ -313,9 +314,9 @@ class Trainer:
         self._returns.extend(state["returns"])
 
 
-def configure_torch(threads: int = 1) -> None:
+def configure_torch() -> None:
     """One thread leaves the other cores to the physics and to other runs; no denormals, which are slow."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     torch.set_flush_denormal(True)
 
 

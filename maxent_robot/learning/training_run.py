@@ -36,7 +36,7 @@ def carry_out(
     Returns:
         The figures written to `result.json`; None if training was stopped.
     """
-    configure_torch(config.trainer.threads)
+    configure_torch()
     trainer = Trainer(config, environment, evaluation_environment, directory)
     if trainer.store.exists():
         trainer.resume()

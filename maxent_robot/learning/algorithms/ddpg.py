@@ -34,11 +34,10 @@ class Ddpg(ContinuousLearner):
         action = self.actor.average(batch.next_observation)
         return self.critic.average(batch.next_observation, batch.next_privileged, action).amin(dim=-1)
 
-    def improve_policy(self, batch: Batch) -> dict[str, Tensor]:
+    def improve_policy(self, batch: Batch) -> dict[str, float]:
         action = self.actor.online(batch.observation)
         loss = -self.critic.online(batch.observation, batch.privileged, action)[:, 0].mean()
-        self.actor.minimise(loss)
-        return {"actor_loss": loss.detach()}
+        return {"actor_loss": self.actor.minimise(loss)}
 
     def build(self) -> None:
         super().build()

@@ -42,19 +42,19 @@ class DiscreteSoftActorCritic(DiscreteLearner):
 
     def next_value(self, batch: Batch) -> Tensor:
         log_prob = self.actor.online(batch.next_observation)
-        return (log_prob.exp() * (self.next_q(batch) - self.temperature.tensor() * log_prob)).sum(dim=-1)
+        return (log_prob.exp() * (self.next_q(batch) - self.temperature.value * log_prob)).sum(dim=-1)
 
-    def improve_policy(self, batch: Batch) -> dict[str, Tensor]:
+    def improve_policy(self, batch: Batch) -> dict[str, float]:
         """Minimise E_s sum_a pi(a|s) (alpha log pi(a|s) - min_i Q_i(s, a)), then move alpha."""
         with torch.no_grad():
             q = self.values(self.critic.online, batch.observation, batch.privileged).amin(dim=1)
         log_prob = self.actor.online(batch.observation)
         prob = log_prob.exp()
-        loss = (prob * (self.temperature.tensor() * log_prob - q)).sum(dim=-1).mean()
-        self.actor.minimise(loss)
-        entropy = -(prob * log_prob).sum(dim=-1).mean().detach()
+        loss = (prob * (self.temperature.value * log_prob - q)).sum(dim=-1).mean()
+        actor_loss = self.actor.minimise(loss)
+        entropy = -(prob * log_prob).sum(dim=-1).mean().item()
         self.temperature.update(entropy)
-        return {"actor_loss": loss.detach(), "entropy": entropy, "temperature": self.temperature.tensor()}
+        return {"actor_loss": actor_loss, "entropy": entropy, "temperature": self.temperature.value}
 
     @torch.no_grad()
     def act(self, observation: np.ndarray) -> np.ndarray:

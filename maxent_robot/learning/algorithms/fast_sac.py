@@ -1,108 +1,147 @@
-"""The gradients of Soft Actor-Critic by hand: the mathematics of `sac`, in less time.
+"""One update of Soft Actor-Critic by graphs that are written by hand: the mathematics of `sac`, in less time.
 
-That module by autograd is the reference; `tests/test_learning_fast_update.py` holds this one to it. What is saved: no
-graph is kept, observations are scaled once for actor and critics, and the actor's gradient passes only through the
-critic that gave the least value, and there only to the columns of the action.
+That module by autograd is the reference; `tests/test_learning_fast_update.py` holds this one to it. What is saved: the
+calls of some hundred small operators, the actor's gradient through critics that did not give the least value, and
+everything of the critics' input gradient but the columns of the action.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import Any
 
-from maxent_robot.learning.dense_pass import DensePass
-from maxent_robot.learning.distribution import reparameterised_sample
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 from maxent_robot.learning.replay import Batch
+from maxent_robot.learning.sac_graphs import SacShape, actor_gradient_graph, critic_gradient_graph
 
 
 class FastSacUpdate:
-    """Fills the `grad`s of the actor and of the critics, which `flatten_parameters` has made.
+    """Moves the critics and the actor by one minibatch.
 
-    The calls belong together and come in this order: `critic_gradient`, a step of the critics, `actor_gradient`, a step
-    of the actor.
+    The graphs read the weights where they are and write the gradients to where the optimisers look for them.
 
     Args:
         actor: the policy.
-        critic, target_critic: ensembles that see the observation, the privileged vector and the action, scaled for the
-            observation as the actor is.
+        critic: ensembles that see the observation, the privileged vector and the action, scaled for the observation as
+            the actor is.
+        threads: of ONNX Runtime.
     """
 
-    def __init__(self, actor: SquashedGaussianActor, critic: CriticEnsemble, target_critic: CriticEnsemble) -> None:
-        self._actor = actor
-        self._actor_pass = DensePass([*actor.trunk, actor.head])
-        self._critic_passes = [DensePass(head.children()) for head in critic.heads]
-        self._target_passes = [DensePass(head.children()) for head in target_critic.heads]
-        self._offset, self._scale = critic.input_offset, critic.input_scale
-        self._observation = slice(0, len(actor.observation_scale))
-        self._state = slice(0, len(self._scale) - actor.action_size)
-        self._action = slice(self._state.stop, len(self._scale))
-        if not torch.equal(self._scale[self._observation], actor.observation_scale):
+    def __init__(
+        self, actor: AveragedNetwork[SquashedGaussianActor], critic: AveragedNetwork[CriticEnsemble], threads: int = 1
+    ) -> None:
+        size = len(actor.online.observation_scale)
+        if not torch.equal(critic.online.input_scale[:size], actor.online.observation_scale):
             raise ValueError("actor and critics must scale the observation alike")
-        self._inputs = self._next_inputs = torch.empty(0)
+        self._actor, self._critic = actor, critic
+        one = actor.online
+        hidden = [layer for layer in one.trunk if isinstance(layer, nn.Linear)]
+        shape = SacShape(
+            observation=size,
+            privileged=len(critic.online.input_scale) - size - one.action_size,
+            action=one.action_size,
+            hidden_layers=len(hidden),
+            heads=len(critic.online.heads),
+            layer_norm=any(isinstance(layer, nn.LayerNorm) for layer in critic.online.modules()),
+            log_std_minimum=one.log_std_minimum,
+            log_std_maximum=one.log_std_maximum,
+            dtype=np.float32 if actor.weights.dtype == torch.float32 else np.float64,
+        )
+        tensors: dict[str, Tensor] = {"offset": critic.online.input_offset, "scale": critic.online.input_scale}
+        tensors.update(_named("actor", [*one.trunk, one.head]))
+        for name, ensemble in (("critic", critic.online), ("target", critic.average)):
+            for number, head in enumerate(ensemble.heads):
+                tensors.update(_named(f"{name}.{number}", list(head.children())))
+        self._scalars = {name: np.zeros((), shape.dtype) for name in ("temperature", "cost_weight")}
+        tensors.update({name: torch.from_numpy(value) for name, value in self._scalars.items()})
+        self._critic_gradient = _BoundGraph(critic_gradient_graph(shape), tensors, ("loss", "q"), threads)
+        self._actor_gradient = _BoundGraph(actor_gradient_graph(shape), tensors, ("loss", "entropy"), threads)
 
-    @torch.no_grad()
-    def critic_gradient(
-        self, batch: Batch, temperature: Tensor, cost_weight: float, noise: Tensor
-    ) -> dict[str, Tensor]:
-        """As `Learner.improve_critic` with the value of `SoftActorCritic`. Returns scalars to log."""
-        target = self._target(batch, temperature, cost_weight, noise)
-        self._inputs = self._scaled(self._inputs, batch.observation, batch.privileged)
-        self._put_action(self._inputs, batch.action)
-        q = torch.cat([one.forward(self._inputs) for one in self._critic_passes], dim=-1)
-        error = q - target
-        gradient = error / error.numel()
-        for number, one in enumerate(self._critic_passes):
-            one.backward_parameters(gradient[:, number : number + 1])
-        return {"critic_loss": 0.5 * error.square().mean(), "q": q.mean()}
+    def __call__(
+        self, batch: Batch, temperature: float, cost_weight: float, next_noise: Tensor, noise: Tensor
+    ) -> dict[str, float]:
+        """As `Learner.improve_critic` and `SoftActorCritic.improve_policy`. Returns scalars to log.
 
-    @torch.no_grad()
-    def actor_gradient(self, temperature: Tensor, noise: Tensor) -> dict[str, Tensor]:
-        """As `SoftActorCritic.improve_policy`, for the batch of the last `critic_gradient`. Returns scalars to log.
-
-        With action a = tanh(u), u = mean + std noise, the density of `reparameterised_sample` has the derivatives
-        d log pi / d u = 2 a and d log pi / d log std = -1 + 2 a std noise.
+        Args:
+            next_noise, noise: (batch, action_size), standard normal, for the next states and for the states.
         """
-        output = self._actor_pass.forward(self._inputs[:, self._observation])
-        mean, log_std = self._actor.distribution(output)
-        action, log_prob = reparameterised_sample(mean, log_std, noise)
-        self._put_action(self._inputs, action)
-        q = torch.cat([one.forward(self._inputs) for one in self._critic_passes], dim=-1)
-        least, winner = q.min(dim=-1)
-        share = 1.0 / len(q)
-        q_action = torch.empty_like(action)  # gradient of the mean of min Q
-        for number, one in enumerate(self._critic_passes):
-            rows = (winner == number).nonzero().squeeze(1)
-            gradient = one.backward_inputs(q.new_full((len(rows), 1), share), self._action, rows)
-            q_action.index_copy_(0, rows, gradient)
-        q_action /= self._scale[self._action]
-        entropy_part = (2.0 * share) * temperature * action
-        pre_tanh = entropy_part - q_action * (1.0 - action.square())
-        of_log_std = pre_tanh * (log_std.exp() * noise) - share * temperature
-        squashed = torch.tanh(output[:, self._actor.action_size :])
-        of_raw = of_log_std * self._actor.log_std_half_range * (1.0 - squashed.square())
-        self._actor_pass.backward_parameters(torch.cat([pre_tanh, of_raw], dim=-1))
-        entropy = -log_prob.mean()
-        return {"actor_loss": -temperature * entropy - least.mean(), "entropy": entropy}
+        self._scalars["temperature"][()] = temperature
+        self._scalars["cost_weight"][()] = cost_weight
+        data = {**batch._asdict(), "next_noise": next_noise, "noise": noise}
+        critic_loss, q = self._critic_gradient.run(data)
+        self._critic.optimiser.step()
+        actor_loss, entropy = self._actor_gradient.run(data)
+        self._actor.optimiser.step()
+        return {"critic_loss": critic_loss, "q": q, "actor_loss": actor_loss, "entropy": entropy}
 
-    def _target(self, batch: Batch, temperature: Tensor, cost_weight: float, noise: Tensor) -> Tensor:
-        inputs = self._next_inputs = self._scaled(self._next_inputs, batch.next_observation, batch.next_privileged)
-        mean, log_std = self._actor.distribution(self._actor_pass.forward(inputs[:, self._observation]))
-        action, log_prob = reparameterised_sample(mean, log_std, noise)
-        self._put_action(inputs, action)
-        q = torch.cat([one.forward(inputs) for one in self._target_passes], dim=-1)
-        value = q.amin(dim=-1) - temperature * log_prob
-        return (batch.reward - cost_weight * batch.cost + batch.discount * value).unsqueeze(-1)
 
-    def _scaled(self, buffer: Tensor, observation: Tensor, privileged: Tensor) -> Tensor:
-        """Scaled observation and privileged vector in the first columns of a buffer whose last are for the action."""
-        if len(buffer) != len(observation):
-            buffer = torch.empty(len(observation), len(self._scale), dtype=observation.dtype)
-        state = buffer[:, self._state]
-        torch.cat([observation, privileged], dim=1, out=state)
-        state.sub_(self._offset[self._state]).div_(self._scale[self._state])
-        return buffer
+class _BoundGraph:
+    """A graph whose weights, gradients and scalars have fixed places in memory.
 
-    def _put_action(self, inputs: Tensor, action: Tensor) -> None:
-        """Write the scaled action into the last columns."""
-        torch.div(action, self._scale[self._action], out=inputs[:, self._action])
+    Args:
+        model: the graph, serialised.
+        tensors: its inputs that stay where they are, with their `grad`s.
+        scalars: names of the outputs that are numbers.
+        threads: that it runs on.
+    """
+
+    def __init__(self, model: bytes, tensors: dict[str, Tensor], scalars: tuple[str, ...], threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Two graphs take turns: the threads of the one that waits must not keep the cores of the other.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._binding = self._session.io_binding()
+        self._dtype = tensors["offset"].numpy().dtype
+        self._kept: list[Any] = []  # what the graph reads and writes must outlive it
+        inputs = [value.name for value in self._session.get_inputs()]
+        for name in inputs:
+            if name in tensors:
+                self._bind(self._binding.bind_input, name, tensors[name].detach())
+        self._scalars = [torch.zeros((), dtype=tensors["offset"].dtype) for _ in scalars]
+        places = dict(zip(scalars, self._scalars, strict=True))
+        for value in self._session.get_outputs():
+            place = places.get(value.name)
+            if place is None:
+                place = tensors[value.name.removesuffix(".grad")].grad
+                assert place is not None, "flatten_parameters has not been called for this network"
+            self._bind(self._binding.bind_output, value.name, place)
+        self._data_names = [name for name in inputs if name not in tensors]
+        self._data: dict[str, Tensor] = {}
+
+    def run(self, data: dict[str, Tensor]) -> list[float]:
+        """Copy what the graph wants of `data` into its inputs, run it, and return its scalars."""
+        if not self._data or len(self._data[self._data_names[0]]) != len(data[self._data_names[0]]):
+            self._data = {name: torch.empty_like(data[name]).contiguous() for name in self._data_names}
+            for name, tensor in self._data.items():
+                self._bind(self._binding.bind_input, name, tensor)
+        for name, tensor in self._data.items():
+            tensor.copy_(data[name])
+        self._session.run_with_iobinding(self._binding)
+        return [scalar.item() for scalar in self._scalars]
+
+    def _bind(self, bind: Any, name: str, tensor: Tensor) -> None:
+        assert tensor.is_contiguous()
+        self._kept.append(tensor)
+        bind(name, "cpu", 0, self._dtype, list(tensor.shape), tensor.data_ptr())
+
+
+def _named(network: str, layers: list[nn.Module]) -> dict[str, Tensor]:
+    """Parameters under the names of the graphs."""
+    named: dict[str, Tensor] = {}
+    number = -1
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            number += 1
+            prefix = f"{network}.{number}"
+        elif isinstance(layer, nn.LayerNorm):
+            prefix = f"{network}.{number}.norm"
+        else:
+            continue
+        named[f"{prefix}.weight"], named[f"{prefix}.bias"] = layer.weight, layer.bias
+    return named

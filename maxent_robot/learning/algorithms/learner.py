@@ -102,11 +102,11 @@ class Learner(ABC):
     def q(self, batch: Batch) -> Tensor:
         """Q of the actions taken by each head, (batch, heads), with its graph."""
 
-    def improve_policy(self, batch: Batch) -> dict[str, Tensor]:
+    def improve_policy(self, batch: Batch) -> dict[str, float]:
         """One step of what the policy has of its own. Returns scalars to log."""
         return {}
 
-    def improve_critic(self, batch: Batch, cost_weight: float) -> dict[str, Tensor]:
+    def improve_critic(self, batch: Batch, cost_weight: float) -> dict[str, float]:
         """Minimise the mean squared error of each head to y = R - w C + gamma^k V(s').
 
         R and C are sums over k <= n steps; the discount is 0 instead of gamma^k where the episode terminated.
@@ -115,10 +115,9 @@ class Learner(ABC):
             target = batch.reward - cost_weight * batch.cost + batch.discount * self.next_value(batch)
         q = self.q(batch)
         loss = 0.5 * (q - target.unsqueeze(-1)).square().mean()
-        self.critic.minimise(loss)
-        return {"critic_loss": loss.detach(), "q": q.detach().mean()}
+        return {"critic_loss": self.critic.minimise(loss), "q": q.mean().item()}
 
-    def update(self, batch: Batch, cost_weight: float) -> dict[str, Tensor]:
+    def update(self, batch: Batch, cost_weight: float) -> dict[str, float]:
         """One step of critics, policy and averages, in this order. Returns scalars to log."""
         info = self.improve_critic(batch, cost_weight)
         info.update(self.improve_policy(batch))
@@ -130,6 +129,10 @@ class Learner(ABC):
         """Move the averages."""
         for network in self.networks().values():
             network.follow()
+
+    def use_threads(self, count: int) -> None:
+        """Share the arithmetic of an update among threads."""
+        torch.set_num_threads(count)
 
     def observe(self, observation: np.ndarray) -> None:
         """Take (n, observation_size) new observations into the normaliser, if there is one."""

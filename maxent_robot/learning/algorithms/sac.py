@@ -38,9 +38,7 @@ class SoftActorCritic(ContinuousLearner):
             config.temperature_learning_rate if config.automatic_temperature else None,
         )
         self._acting = NumpyActor(self.actor.online)
-        self._fast = (
-            FastSacUpdate(self.actor.online, self.critic.online, self.critic.average) if config.fast_update else None
-        )
+        self._fast = FastSacUpdate(self.actor, self.critic) if config.fast_update else None
 
     def make_actor(self) -> AveragedNetwork[SquashedGaussianActor]:
         config, spaces = self.config, self.spaces
@@ -53,34 +51,38 @@ class SoftActorCritic(ContinuousLearner):
     def next_value(self, batch: Batch) -> Tensor:
         state = batch.next_observation, batch.next_privileged
         noise = self.noise(len(batch.reward))
-        return soft_value(*state[:1], state, self.actor.online, self.critic.average, self.temperature.tensor(), noise)
+        return soft_value(*state[:1], state, self.actor.online, self.critic.average, self.temperature.value, noise)
 
-    def improve_critic(self, batch: Batch, cost_weight: float) -> dict[str, Tensor]:
+    def use_threads(self, count: int) -> None:
+        if not self.config.fast_update:
+            super().use_threads(count)
+        elif count > 1:
+            super().use_threads(1)
+            self._fast = FastSacUpdate(self.actor, self.critic, count)
+
+    def update(self, batch: Batch, cost_weight: float) -> dict[str, float]:
         if self._fast is None:
-            return super().improve_critic(batch, cost_weight)
-        noise = self.noise(len(batch.reward))
-        info = self._fast.critic_gradient(batch, self.temperature.tensor(), cost_weight, noise)
-        self.critic.optimiser.step()
-        return info
+            return super().update(batch, cost_weight)
+        noises = [self.noise(len(batch.reward)) for _ in range(2)]
+        info = self._fast(batch, self.temperature.value, cost_weight, *noises)
+        self.temperature.update(info["entropy"])
+        self.updates += 1
+        self.follow()
+        return {**info, "temperature": self.temperature.value}
 
-    def improve_policy(self, batch: Batch) -> dict[str, Tensor]:
+    def improve_policy(self, batch: Batch) -> dict[str, float]:
         """Minimise E[alpha log pi(a|s) - min_i Q_i(s, a)] by the reparameterised gradient, then move alpha.
 
         Equations 7 to 9 of the paper. The critics pass the gradient on to the action and get none themselves.
         """
-        alpha, noise = self.temperature.tensor(), self.noise(len(batch.reward))
-        if self._fast is not None:
-            info = self._fast.actor_gradient(alpha, noise)
-            self.actor.optimiser.step()
-        else:
-            mean, log_std = self.actor.online(batch.observation)
-            action, log_prob = reparameterised_sample(mean, log_std, noise)
-            q = self.critic.online(batch.observation, batch.privileged, action).amin(dim=-1)
-            loss = (alpha * log_prob - q).mean()
-            self.actor.minimise(loss)
-            info = {"actor_loss": loss.detach(), "entropy": -log_prob.detach().mean()}
+        noise = self.noise(len(batch.reward))
+        mean, log_std = self.actor.online(batch.observation)
+        action, log_prob = reparameterised_sample(mean, log_std, noise)
+        q = self.critic.online(batch.observation, batch.privileged, action).amin(dim=-1)
+        loss = (self.temperature.value * log_prob - q).mean()
+        info = {"actor_loss": self.actor.minimise(loss), "entropy": -log_prob.mean().item()}
         self.temperature.update(info["entropy"])
-        return {**info, "temperature": self.temperature.tensor()}
+        return {**info, "temperature": self.temperature.value}
 
     def act(self, observation: np.ndarray) -> np.ndarray:
         actor, noise = self.actor.online, self.noise(len(observation)).numpy()
@@ -102,7 +104,7 @@ def soft_value(
     critic_state: Sequence[Tensor],
     actor: SquashedGaussianActor,
     critic: CriticEnsemble,
-    temperature: Tensor,
+    temperature: float,
     noise: Tensor,
 ) -> Tensor:
     """V(s) = min_i Q_i(s, a) - alpha log pi(a|s) for one a ~ pi(.|s), (batch,).

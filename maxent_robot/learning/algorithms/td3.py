@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from maxent_robot.learning.algorithms.ddpg import Ddpg
@@ -30,7 +29,7 @@ class Td3(Ddpg):
         action = (self.actor.average(batch.next_observation) + noise).clamp_(-1.0, 1.0)
         return self.critic.average(batch.next_observation, batch.next_privileged, action).amin(dim=-1)
 
-    def improve_policy(self, batch: Batch) -> dict[str, Tensor]:
+    def improve_policy(self, batch: Batch) -> dict[str, float]:
         if self.is_policy_due:
             self._last_loss = super().improve_policy(batch)["actor_loss"]
         return {"actor_loss": self._last_loss}
@@ -39,4 +38,4 @@ class Td3(Ddpg):
         if self.updates % self.config.policy_delay == 0:
             super().follow()
 
-    _last_loss = torch.zeros(())
+    _last_loss = 0.0
