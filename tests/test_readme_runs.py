@@ -35,6 +35,8 @@ SMALL = {
     " --set trainer.deployable_critic_updates=20 --set environment.time_limit_s=1.0"
     " --set evaluation_environment.time_limit_s=1.0",
     "resume": "--steps 240 --quiet",
+    "seeds": "--steps 200 --quiet --jobs 2 --set learner.hidden_sizes=[8,8] --set trainer.evaluation_interval_steps=100"
+    " --set trainer.evaluation_episodes=1",
     "evaluate": "--quiet --set time_limit_s=1.0",
 }
 """What makes a command of the README short; later words win over earlier ones."""
@@ -52,11 +54,14 @@ def request(graph: RosGraph, name: str) -> None:
 
 
 def test_the_training_commands_follow_one_from_the_other(tmp_path: Path) -> None:
-    commands = readme_commands("train", "export", "evaluate", "verify")
-    assert [words[0] for words in commands] == ["train", "export", "evaluate", "verify", "train"]
+    commands = readme_commands("train", "export", "evaluate", "verify", "compare")
+    assert [words[0] for words in commands] == [
+        "train", "export", "evaluate", "verify", "train", "train", "compare"
+    ]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     for words in commands:
-        extra = SMALL.get("resume" if "--resume" in words else words[0], "").split()
+        kind = next((flag.strip("-") for flag in ("--resume", "--seeds") if flag in words), words[0])
+        extra = SMALL.get(kind, "").split()
         shortened = ["3" if before == "--episodes" else word for before, word in zip(["", *words], words, strict=False)]
         run = subprocess.run(
             [sys.executable, "-m", "maxent_robot.cli.main", *shortened, *extra],
@@ -70,6 +75,7 @@ def test_the_training_commands_follow_one_from_the_other(tmp_path: Path) -> None
     assert load_bundle(tmp_path / "my_skills" / "plug_insertion").manifest.training.seed == 1
     assert json.loads((tmp_path / "evaluation.json").read_text())["spiral"]["episodes"] == 3
     assert json.loads((tmp_path / "runs" / "first" / "result.json").read_text())["steps"] == 240
+    assert (tmp_path / "runs" / "pendulum" / "report" / "curves.png").stat().st_size > 10_000
 
 
 def test_a_rehearsal_by_hand_inserts_the_plug(ros_graph: RosGraph, ups: list[Up]) -> None:  # noqa: F811
