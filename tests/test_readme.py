@@ -40,7 +40,8 @@ def check_maxent_robot(words: list[str]) -> None:
         if skill and not skill.startswith("my_skills/"):
             find_skill(skill)
     if arguments["command"] == "train":
-        assert (ROOT / "config" / "train" / f"{arguments['name']}.yaml").is_file()
+        name = arguments["name"] or "gymnasium"
+        assert (ROOT / "config" / "train" / f"{name}.yaml").is_file()
 
 
 def check_ros2(words: list[str]) -> None:
