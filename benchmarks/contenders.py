@@ -57,8 +57,10 @@ EQUAL_SETTINGS = {
     "learner.automatic_temperature": "true",
     "learner.initial_temperature": "1.0",
     "learner.target_entropy_per_action": "-1.0",
-    "learner.log_std_minimum": "-20.0",
+    # Theirs is clipped to -20 .. 2 and begins near 0; ours is bounded smoothly, so the bounds are nearer.
+    "learner.log_std_minimum": "-5.0",
     "learner.log_std_maximum": "2.0",
+    "learner.log_std_initial": "0.0",
     "trainer.num_envs": "1",
     "trainer.update_ratio": "1.0",
     "trainer.warmup_steps": str(LEARNING_STARTS),

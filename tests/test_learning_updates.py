@@ -234,6 +234,16 @@ def test_scales_are_inside_the_networks() -> None:
         make_actor(LearnerConfig(), np.array([1.0, 0.0]), ACTIONS)
 
 
+def test_the_standard_deviation_before_training_is_the_one_asked_for() -> None:
+    observation = torch.randn(64, 2)
+    for sought in (-1.5, 0.0, 1.2):
+        actor = make_actor(LearnerConfig(log_std_initial=sought), np.ones(2, np.float32), ACTIONS)
+        log_std = actor(observation)[1]
+        assert float(log_std.detach().mean()) == pytest.approx(sought, abs=0.02)
+    with pytest.raises(ConfigError, match="log_std_initial is 2, must be between log_std_minimum, -5, and"):
+        make_actor(LearnerConfig(log_std_initial=2.0), np.ones(2, np.float32), ACTIONS)
+
+
 def test_normaliser_has_the_moments_of_all_it_saw_and_writes_them_to_every_network() -> None:
     generator = np.random.default_rng(0)
     data = (generator.normal(size=(1000, 3)) * [0.5, 2.0, 0.0] + [1.0, -5.0, 3.0]).astype(np.float32)

@@ -58,6 +58,7 @@ class LearnerConfig:
     )
     log_std_minimum: float = setting(-5.0, doc="sac: lower bound of the log standard deviation before tanh")
     log_std_maximum: float = setting(2.0, doc="sac: upper bound of the log standard deviation before tanh")
+    log_std_initial: float = setting(-1.5, doc="sac: log standard deviation before training, between these bounds")
     exploration_noise: float = setting(
         0.1, minimum=0.0, doc="ddpg, td3: standard deviation of the noise added to actions in training"
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
+
+from maxent_robot.errors import ConfigError
 
 
 class ObservationNetwork(nn.Module):
@@ -42,6 +45,10 @@ class SquashedGaussianActor(ObservationNetwork):
         action_size: number of action axes.
         hidden_sizes: widths of the ReLU layers.
         log_std_minimum, log_std_maximum: range of the log standard deviation before tanh.
+        log_std_initial: about what it is before training; by default the middle of the range.
+
+    Raises:
+        ConfigError: the initial value is not inside the range.
     """
 
     def __init__(
@@ -51,11 +58,20 @@ class SquashedGaussianActor(ObservationNetwork):
         hidden_sizes: Sequence[int],
         log_std_minimum: float,
         log_std_maximum: float,
+        log_std_initial: float | None = None,
     ) -> None:
         super().__init__(observation_scale, hidden_sizes, 2 * action_size)
         self.action_size = action_size
         self.log_std_minimum = log_std_minimum
         self.log_std_maximum = log_std_maximum
+        if log_std_initial is not None:
+            if not log_std_minimum < log_std_initial < log_std_maximum:
+                raise ConfigError(
+                    f"log_std_initial is {log_std_initial:g}, must be between log_std_minimum, {log_std_minimum:g}, and "
+                    f"log_std_maximum, {log_std_maximum:g}"
+                )
+            share = (log_std_initial - log_std_minimum) / self.log_std_half_range - 1.0
+            nn.init.constant_(self.head.bias[action_size:], math.atanh(share))
 
     @property
     def log_std_half_range(self) -> float:

@@ -125,7 +125,12 @@ def soft_value(
 def make_actor(config: LearnerConfig, observation_scale: np.ndarray, action_size: int) -> SquashedGaussianActor:
     """The actor that `config` describes."""
     return SquashedGaussianActor(
-        observation_scale, action_size, config.hidden_sizes, config.log_std_minimum, config.log_std_maximum
+        observation_scale,
+        action_size,
+        config.hidden_sizes,
+        config.log_std_minimum,
+        config.log_std_maximum,
+        config.log_std_initial,
     )
 
 
