@@ -67,8 +67,8 @@ class SquashedGaussianActor(ObservationNetwork):
         if log_std_initial is not None:
             if not log_std_minimum < log_std_initial < log_std_maximum:
                 raise ConfigError(
-                    f"log_std_initial is {log_std_initial:g}, must be between log_std_minimum, {log_std_minimum:g}, and "
-                    f"log_std_maximum, {log_std_maximum:g}"
+                    f"log_std_initial is {log_std_initial:g}, must be between log_std_minimum, {log_std_minimum:g}, "
+                    f"and log_std_maximum, {log_std_maximum:g}"
                 )
             share = (log_std_initial - log_std_minimum) / self.log_std_half_range - 1.0
             nn.init.constant_(self.head.bias[action_size:], math.atanh(share))
