@@ -98,7 +98,7 @@ class _BoundGraph:
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._binding = self._session.io_binding()
         self._dtype = tensors["offset"].numpy().dtype
-        self._kept: list[Any] = []  # what the graph reads and writes must outlive it
+        self._tensors = tensors  # what the graph reads and writes must outlive it
         inputs = [value.name for value in self._session.get_inputs()]
         for name in inputs:
             if name in tensors:
@@ -127,7 +127,6 @@ class _BoundGraph:
 
     def _bind(self, bind: Any, name: str, tensor: Tensor) -> None:
         assert tensor.is_contiguous()
-        self._kept.append(tensor)
         bind(name, "cpu", 0, self._dtype, list(tensor.shape), tensor.data_ptr())
 
 
