@@ -24,7 +24,7 @@ from typing import Any
 from provenance import ROOT, provenance
 
 from maxent_robot.errors import MaxentRobotError
-from maxent_robot.learning.run_directory import CONFIG_FILE
+from maxent_robot.learning.run_files import CONFIG_FILE
 from maxent_robot.yaml_file import read_yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from maxent_robot.cli import campaign
+from maxent_robot.learning.config import ALGORITHM_NAMES
 
 RUNS = Path("runs")
-ALGORITHMS = ("sac", "td3", "ddpg", "dqn", "soft_q", "discrete_sac")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: gymnasium with --env)",
     )
     parser.add_argument("--env", metavar="ID", help="Gymnasium environment to train on, for example HalfCheetah-v5")
-    parser.add_argument("--algo", metavar="NAME", choices=ALGORITHMS, help=f"update rule: {', '.join(ALGORITHMS)}")
+    names = ", ".join(ALGORITHM_NAMES)
+    parser.add_argument("--algo", metavar="NAME", choices=ALGORITHM_NAMES, help=f"update rule: {names}")
     parser.add_argument("--seed", type=int, help="everything random follows from it (default: the configuration's)")
     parser.add_argument("--steps", type=int, help="environment steps, over all environments")
     parser.add_argument("--minutes", type=float, help="time for training and its evaluations; 0 is no limit")

@@ -10,15 +10,14 @@ from maxent_robot.config import setting
 
 CONTINUOUS_ALGORITHMS = ("ddpg", "td3", "sac")
 DISCRETE_ALGORITHMS = ("dqn", "soft_q", "discrete_sac")
+ALGORITHM_NAMES = CONTINUOUS_ALGORITHMS + DISCRETE_ALGORITHMS
 
 
 @dataclass(frozen=True)
 class LearnerConfig:
     """Networks and update rule; what only some algorithms read says so."""
 
-    algorithm: str = setting(
-        "sac", choices=CONTINUOUS_ALGORITHMS + DISCRETE_ALGORITHMS, doc="update rule, see docs/learning.md"
-    )
+    algorithm: str = setting("sac", choices=ALGORITHM_NAMES, doc="update rule, see docs/learning.md")
     hidden_sizes: tuple[int, ...] = setting((128, 128), minimum=1, doc="widths of the hidden layers, actor and critics")
     critic_heads: int = setting(
         2, minimum=1, doc="Q functions; the least of them is used (ddpg, dqn and soft_q have one)"

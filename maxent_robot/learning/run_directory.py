@@ -26,13 +26,12 @@ from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.deployable_critic import make_deployable_critic
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 from maxent_robot.learning.overrides import apply_overrides
+from maxent_robot.learning.run_files import CONFIG_FILE, RESULT_FILE
 from maxent_robot.paths import share_directory
 from maxent_robot.yaml_file import read_yaml, write_yaml
 
-CONFIG_FILE = "config.yaml"
 ORIGIN_FILE = "run.json"
 POLICY_FILE = "policy.pt"
-RESULT_FILE = "result.json"
 
 
 @dataclass(frozen=True)
