@@ -45,10 +45,11 @@ class GymnasiumEnvironment:
         first = self._copies[0]
         assert isinstance(first.observation_space, spaces.Box)
         scale = np.ones(first.observation_space.shape[0], np.float32)
-        discrete = isinstance(first.action_space, spaces.Discrete)
-        self._first_action = int(first.action_space.start) if isinstance(first.action_space, spaces.Discrete) else 0
-        count = int(first.action_space.n) if isinstance(first.action_space, spaces.Discrete) else 0
-        size = 1 if discrete or first.action_space.shape is None else first.action_space.shape[0]
+        if isinstance(first.action_space, spaces.Discrete):
+            size, count, self._first_action = 1, int(first.action_space.n), int(first.action_space.start)
+        else:
+            assert isinstance(first.action_space, spaces.Box)
+            size, count, self._first_action = first.action_space.shape[0], 0, 0
         self.spaces = Spaces(scale, np.ones(0, np.float32), size, count)
         self._seed = 0
         self._episode = np.zeros(num_envs, dtype=np.int64)

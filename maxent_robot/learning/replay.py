@@ -122,7 +122,6 @@ class NStepAssembler:
         Returns:
             (m, row) float32 in the row order of `ReplayMemory`.
         """
-        ended = terminated | truncated
         if self.n_step == 1:
             self.steps += 1
             tail = np.stack([reward, cost, np.where(terminated, 0.0, self.gamma)], axis=1)
@@ -138,6 +137,7 @@ class NStepAssembler:
         self.cost += np.where(occupied, weight * cost, 0.0)
         self.age += occupied
         self.steps += 1
+        ended = terminated | truncated
         emitted = []
         for offset in range(self.n_step):
             slot = (self.steps + offset) % self.n_step  # oldest first

@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,6 @@ class Trainer:
         self._assembler = NStepAssembler(environment.num_envs, learner.n_step, learner.discount, sum(sizes))
         self.cost_ramp = CostRamp(config.trainer.cost_ramp)
         self.steps = 0
-        self.updates = 0
         self.saved_steps = 0
         self.elapsed_s = 0.0
         self.training = Stopwatch()
@@ -88,6 +88,11 @@ class Trainer:
         self._episode_terms: dict[str, list[float]] = {}
         self._observation, self._privileged = environment.reset(self._environment_seed)
         self.learner.observe(self._observation)
+
+    @property
+    def updates(self) -> int:
+        """Updates done."""
+        return self.learner.updates
 
     @property
     def recent_success(self) -> float:
@@ -113,12 +118,8 @@ class Trainer:
         shown_steps, shown = self.steps, time.monotonic()
         while not self.finished and not stopped():
             before = self.steps
-            with self.training:
-                if self.updates:
-                    with self.pace:
-                        self._step()
-                else:
-                    self._step()
+            with self.training, self.pace if self.updates else nullcontext():
+                self._step()
             log.advance(self.steps - before)
             self.elapsed_s = time.monotonic() - began
             if _passed(before, self.steps, settings.log_interval_steps):
@@ -165,7 +166,6 @@ class Trainer:
             return
         for batch in self.replay.sample(due, self.config.learner.batch_size, self._sampler):
             self._means.add(self.learner.update(batch, self.cost_ramp.weight))
-        self.updates += due
 
     def _store(self, head: np.ndarray, result: StepResult) -> None:
         following = np.concatenate([result.observation, result.privileged], axis=1)
@@ -263,7 +263,7 @@ class Trainer:
             TrainingError: training has broken down, so the last checkpoint is kept.
             CheckpointError: the disk refused; the last checkpoint is kept.
         """
-        self._require_finite(self.learner.check())
+        self._require_finite(self.learner.weight_sums())
         self.store.save(self.state_dict(), self.replay)
         self.saved_steps = self.steps
 
@@ -283,7 +283,6 @@ class Trainer:
             "privileged": self._privileged,
             "cost_weight": self.cost_ramp.weight,
             "steps": self.steps,
-            "updates": self.updates,
             "elapsed_s": self.elapsed_s,
             "training": self.training.state_dict(),
             "pace": self.pace.state_dict(),
@@ -303,7 +302,7 @@ class Trainer:
         self._sampler.bit_generator.state = state["sampler"]
         self._observation, self._privileged = state["observation"], state["privileged"]
         self.cost_ramp.weight = state["cost_weight"]
-        self.steps, self.updates = state["steps"], state["updates"]
+        self.steps = state["steps"]
         self.elapsed_s = state["elapsed_s"]
         self.training.load_state_dict(state["training"])
         self.pace.load_state_dict(state["pace"])

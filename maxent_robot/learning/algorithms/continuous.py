@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,9 @@ class ContinuousLearner(Learner):
             config.target_rate,
         )
 
+    @abstractmethod
     def make_actor(self) -> AveragedNetwork[Any]:
         """The actor with its average."""
-        raise NotImplementedError
 
     def networks(self) -> dict[str, AveragedNetwork[Any]]:
         return {"actor": self.actor, "critic": self.critic}

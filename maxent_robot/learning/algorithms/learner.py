@@ -147,7 +147,7 @@ class Learner(ABC):
         """Scales of observation and privileged vector."""
         return [self.spaces.observation_scale, self.spaces.privileged_scale]
 
-    def check(self) -> dict[str, float]:
+    def weight_sums(self) -> dict[str, float]:
         """Sum of the weights of each network, which is not finite if one of them is not."""
         return {
             f"sum of the weights of {name}": float(net.weights.detach().sum()) for name, net in self.networks().items()

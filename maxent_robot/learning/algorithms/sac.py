@@ -38,7 +38,8 @@ class SoftActorCritic(ContinuousLearner):
             config.temperature_learning_rate if config.automatic_temperature else None,
         )
         self._acting = NumpyActor(self.actor.online)
-        self._fast = FastSacUpdate(self.actor, self.critic) if config.fast_update else None
+        self._threads = 1
+        self._fast: FastSacUpdate | None = None  # made by the first update
 
     def make_actor(self) -> AveragedNetwork[SquashedGaussianActor]:
         config, spaces = self.config, self.spaces
@@ -54,15 +55,14 @@ class SoftActorCritic(ContinuousLearner):
         return soft_value(*state[:1], state, self.actor.online, self.critic.average, self.temperature.value, noise)
 
     def use_threads(self, count: int) -> None:
-        if not self.config.fast_update:
-            super().use_threads(count)
-        elif count > 1:
-            super().use_threads(1)
-            self._fast = FastSacUpdate(self.actor, self.critic, count)
+        super().use_threads(1 if self.config.fast_update else count)
+        self._threads, self._fast = count, None
 
     def update(self, batch: Batch, cost_weight: float) -> dict[str, float]:
-        if self._fast is None:
+        if not self.config.fast_update:
             return super().update(batch, cost_weight)
+        if self._fast is None:
+            self._fast = FastSacUpdate(self.actor, self.critic, self._threads)
         noises = [self.noise(len(batch.reward)) for _ in range(2)]
         info = self._fast(batch, self.temperature.value, cost_weight, *noises)
         self.temperature.update(info["entropy"])
