@@ -1,49 +1,35 @@
 """The networks as ONNX graphs, built operator by operator.
 
 The graphs hold nothing but the arithmetic of `networks.py`, so they need no tracer, and what a robot runs can be read
-off this page. Opset 17 is the first with LayerNormalization.
+off this page.
 """
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 from torch import Tensor, nn
 
+from maxent_robot.learning.graph_builder import GraphBuilder
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 
-OPSET = 17
-IR_VERSION = 8
 
-
-class _Graph:
-    """Nodes and weights collected so far; each method appends an operator and returns the name of its output."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.weights: list[onnx.TensorProto] = []
+class _Graph(GraphBuilder):
+    """What the layers of a network are as operators."""
 
     def weight(self, value: Tensor | np.ndarray | float) -> str:
-        array = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value, np.float32)
-        name = f"weight_{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name))
-        return name
-
-    def apply(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        name = output or f"value_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
-        return name
+        array = value.detach().numpy() if isinstance(value, Tensor) else value
+        return self.hold(np.ascontiguousarray(array, np.float32))
 
     def shift(self, value: str, offset: Tensor) -> str:
         return self.apply("Sub", value, self.weight(offset)) if offset.any() else value
 
     def split(self, value: str, size: int) -> tuple[str, str]:
         names = (f"value_{len(self.nodes)}_first", f"value_{len(self.nodes)}_second")
-        sizes = f"weight_{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(np.array([size, size], np.int64), sizes))
+        sizes = self.hold(np.array([size, size], np.int64))
         self.nodes.append(helper.make_node("Split", [value, sizes], list(names), axis=1))
         return names
 
@@ -61,18 +47,10 @@ class _Graph:
         return value
 
     def serialise(self, name: str, inputs: dict[str, int], outputs: dict[str, int]) -> bytes:
-        def describe(sizes: dict[str, int]) -> list[onnx.ValueInfoProto]:
-            return [
-                helper.make_tensor_value_info(key, TensorProto.FLOAT, ["batch", size]) for key, size in sizes.items()
-            ]
+        def batched(sizes: dict[str, int]) -> dict[str, tuple[str, int]]:
+            return {key: ("batch", size) for key, size in sizes.items()}
 
-        graph = helper.make_graph(self.nodes, name, describe(inputs), describe(outputs), self.weights)
-        model = helper.make_model(
-            graph,
-            producer_name="maxent_robot",
-            ir_version=IR_VERSION,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-        )
+        model = self.model(name, batched(inputs), batched(outputs))
         onnx.checker.check_model(model, full_check=True)
         return cast(bytes, model.SerializeToString())
 

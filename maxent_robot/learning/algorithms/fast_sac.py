@@ -47,7 +47,7 @@ class FastSacUpdate:
             action=one.action_size,
             hidden_layers=len(hidden),
             heads=len(critic.online.heads),
-            layer_norm=any(isinstance(layer, nn.LayerNorm) for layer in critic.online.modules()),
+            norm_epsilon=next((one.eps for one in critic.online.modules() if isinstance(one, nn.LayerNorm)), None),
             log_std_minimum=one.log_std_minimum,
             log_std_maximum=one.log_std_maximum,
             dtype=np.float32 if actor.weights.dtype == torch.float32 else np.float64,
