@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from maxent_robot.errors import MaxentRobotError
+from maxent_robot.learning import comparison_figures
+from maxent_robot.learning.comparison import SCORED_EVALUATIONS
 
-SCORED_EVALUATIONS = 3
 REFERENCE = "stable_baselines3"
 
 Clock = Literal["wall_s", "cpu_s"]
@@ -82,9 +83,8 @@ def trailing_mean(values: np.ndarray) -> np.ndarray:
 
 def interquartile_mean(values: ArrayLike) -> float | None:
     """Mean of the middle half of `values`; None for fewer than four, which have no quarter to leave out."""
-    ordered = np.sort(np.asarray(values, dtype=float))
-    quarter = ordered.size // 4
-    return float(ordered[quarter : ordered.size - quarter].mean()) if quarter else None
+    array = np.asarray(values, dtype=float)
+    return float(comparison_figures.interquartile_mean(array)) if array.size >= 4 else None
 
 
 def load_results(directory: Path) -> list[dict[str, Any]]:

@@ -10,17 +10,15 @@ the plan can be spread over days and machines, and the report shows whatever the
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from contenders import ContenderError, Run, RunningContender
+from contenders import ContenderError, Run, RunningContender, end_in_order
 from learning_curves import REFERENCE, Key, LearningCurves, interquartile_mean, learning_curves, load_results
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
@@ -288,10 +286,6 @@ def write_report(results_directory: Path = RESULTS) -> None:
     print(target / REPORT)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="returns of maxent_robot and of Stable-Baselines3 on MuJoCo tasks")
     parser.add_argument(
@@ -303,7 +297,7 @@ def main() -> int:
         "--report", action="store_true", help=f"make no run; write {REPORT} and {FIGURE} of what there is"
     )
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _end)
+    end_in_order()
     try:
         if arguments.report:
             write_report()

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
-from types import FrameType
 from typing import Any
 
-from contenders import Run, RunningContender
+from contenders import Run, RunningContender, end_in_order
 from provenance import machine, provenance
 from tqdm import tqdm
 
@@ -95,10 +93,6 @@ def document(rounds: list[dict[str, Any]], origin: dict[str, Any], env: str, ste
     }
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description="training speed of SAC, against Stable-Baselines3 and CleanRL's logic")
     parser.add_argument("--env", default="HalfCheetah-v5", metavar="ID", help="(default: %(default)s)")
@@ -109,7 +103,7 @@ def main() -> int:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _end)
+    end_in_order()
     origin = provenance(["python", "benchmarks/speed.py", *sys.argv[1:]])
     if origin["machine"]["load_average"][0] > 0.5:
         print(f"speed.py: the load average is {origin['machine']['load_average'][0]}: not idle", file=sys.stderr)

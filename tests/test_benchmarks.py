@@ -327,13 +327,13 @@ def test_no_run_begins_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_an_interrupted_campaign_ends_its_children_and_leaves_no_half_file(tmp_path: Path) -> None:
     program = f"""
-import signal, sys
+import sys
 sys.path[:0] = [{str(BENCHMARKS)!r}]
 import contenders, returns
 from pathlib import Path
 sleeper = "import os, sys, time; open({str(tmp_path / "child")!r}, 'w').write(str(os.getpid())); time.sleep(60)"
 contenders.command = lambda run, threads, evaluate, directory: [sys.executable, "-c", sleeper]
-signal.signal(signal.SIGTERM, returns._end)
+contenders.end_in_order()
 run = contenders.Run("maxent_robot", "Hopper-v5", 1, 100_000)
 returns.make_runs([run], 1, 1.0, Path({str(tmp_path / "results")!r}))
 """

@@ -16,12 +16,10 @@ import pytest
 from maxent_robot.cli.main import main
 from maxent_robot.config import to_mapping
 from maxent_robot.errors import ConfigError
-from maxent_robot.learning.comparison import (
-    RunGroup,
+from maxent_robot.learning.comparison import RunGroup, find_runs, group_runs
+from maxent_robot.learning.comparison_figures import (
     bootstrap_interval,
-    find_runs,
     group_figures,
-    group_runs,
     interquartile_mean,
     overall_figures,
     success_figures,

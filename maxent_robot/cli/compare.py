@@ -31,7 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigError: a directory is neither a run nor a campaign, no run has ended, or two are the same sample.
     """
     from maxent_robot.errors import ConfigError
-    from maxent_robot.learning.comparison import find_runs, group_figures, group_runs, overall_figures
+    from maxent_robot.learning.comparison import find_runs, group_runs
+    from maxent_robot.learning.comparison_figures import group_figures, overall_figures
     from maxent_robot.learning.comparison_report import FIGURE_FILE, draw_curves, format_report, write_tables
 
     finished, unfinished = find_runs(arguments.runs)

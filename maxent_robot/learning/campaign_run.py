@@ -18,10 +18,10 @@ from maxent_robot.learning import tasks
 from maxent_robot.learning.algorithms import check_algorithm
 from maxent_robot.learning.campaign import Campaign, CampaignRun, campaign_runs
 from maxent_robot.learning.config import TrainConfig
+from maxent_robot.learning.evaluation import describe_evaluation
 from maxent_robot.learning.executors import POLL_S, Executor, ExecutorError
 from maxent_robot.learning.run_directory import train_config
 from maxent_robot.learning.run_files import RESULT_FILE
-from maxent_robot.learning.trainer import describe_evaluation
 
 _STOPPED = (None, 130, -signal.SIGTERM)
 """How a run ends that was asked to stop: not started, with a checkpoint, or before it could write one."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maxent_robot.learning.comparison import MINIMUM_SEEDS, RunGroup, bootstrap_interval, interquartile_mean
+from maxent_robot.learning.comparison import RunGroup
+from maxent_robot.learning.comparison_figures import MINIMUM_SEEDS, bootstrap_interval, interquartile_mean
 from maxent_robot.trials.figures import GRID, INK, MUTED
 
 if TYPE_CHECKING:

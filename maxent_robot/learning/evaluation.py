@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from maxent_robot.learning.config import TrainerConfig
 from maxent_robot.learning.environment import EpisodeSummary, StepResult, VectorEnvironment
+from maxent_robot.learning.progress import format_time
 from maxent_robot.trials.statistics import summarise, wilson_interval
 
 Policy = Callable[[np.ndarray], np.ndarray]
@@ -55,6 +56,26 @@ class EvaluationResult:
         if self.success is None:
             return {**figures, "returns": list(self.returns)}
         return {**figures, **asdict(self.success), "interval": list(self.success.interval)}
+
+    def scalars(self) -> dict[str, float]:
+        """What is drawn over the steps of a run."""
+        scalars = {"return": self.mean_return}
+        if self.success is not None:
+            scalars.update(success=self.success.success, p95_force_n=self.success.p95_force_n)
+            if self.success.median_time_s is not None:
+                scalars["median_time_s"] = self.success.median_time_s
+        return scalars
+
+
+def describe_evaluation(record: Mapping[str, Any]) -> str:
+    """The figures of an evaluation in a line, from its plain data."""
+    if "success" not in record:
+        return f"mean return {record['mean_return']:.1f} of {record['episodes']} episodes"
+    low, high = record["interval"]
+    return (
+        f"success {record['successes']}/{record['episodes']} [{low:.3f}, {high:.3f}], "
+        f"median {format_time(record['median_time_s'])}, peak force p95 {record['p95_force_n']:.1f} N"
+    )
 
 
 def evaluate_policy(environment: VectorEnvironment, policy: Policy, episodes: int, seed: int) -> EvaluationResult:

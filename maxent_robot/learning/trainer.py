@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,13 @@ from maxent_robot.learning.checkpoint import CheckpointStore
 from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.cost_ramp import CostRamp
 from maxent_robot.learning.environment import StepResult, VectorEnvironment
-from maxent_robot.learning.evaluation import EvaluationResult, evaluate_policy, evaluation_score, finished_episodes
-from maxent_robot.learning.progress import ProgressLog, ScalarMeans, format_seconds, format_time
+from maxent_robot.learning.evaluation import (
+    describe_evaluation,
+    evaluate_policy,
+    evaluation_score,
+    finished_episodes,
+)
+from maxent_robot.learning.progress import ProgressLog, ScalarMeans, format_seconds
 from maxent_robot.learning.replay import NStepAssembler, ReplayMemory
 from maxent_robot.learning.stopwatch import Stopwatch
 
@@ -212,7 +217,7 @@ class Trainer:
             **result.to_mapping(),
         }
         self.evaluations.append(record)
-        log.scalars("evaluation", _scalars(result), self.steps)
+        log.scalars("evaluation", result.scalars(), self.steps)
         mark = ""
         score = evaluation_score(result, settings)
         if self.best is None or score >= self.best["score"]:
@@ -317,26 +322,6 @@ def configure_torch() -> None:
     """One thread leaves the other cores to the physics and to other runs; no denormals, which are slow."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-
-
-def describe_evaluation(record: Mapping[str, Any]) -> str:
-    """The figures of an evaluation in a line, from its plain data."""
-    if "success" not in record:
-        return f"mean return {record['mean_return']:.1f} of {record['episodes']} episodes"
-    low, high = record["interval"]
-    return (
-        f"success {record['successes']}/{record['episodes']} [{low:.3f}, {high:.3f}], "
-        f"median {format_time(record['median_time_s'])}, peak force p95 {record['p95_force_n']:.1f} N"
-    )
-
-
-def _scalars(result: EvaluationResult) -> dict[str, float]:
-    scalars = {"return": result.mean_return}
-    if result.success is not None:
-        scalars.update(success=result.success.success, p95_force_n=result.success.p95_force_n)
-        if result.success.median_time_s is not None:
-            scalars["median_time_s"] = result.success.median_time_s
-    return scalars
 
 
 def _passed(before: int, after: int, interval: int) -> bool:
