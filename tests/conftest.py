@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 import sim  # noqa: F401  (MuJoCo chooses its renderer when first imported; sim picks one that needs no display)
+from maxent_robot.cli.main import main
+
+ExpectMistake = Callable[[Sequence[str], str], None]
 
 # A shell that starts the suite in the background leaves SIGINT ignored, which the processes under test would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -21,3 +25,20 @@ def keep_denormals() -> Iterator[None]:
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+
+
+@pytest.fixture
+def expect_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> ExpectMistake:
+    """Runs `maxent-robot` with a mistake in its words: one line says what it is, and nothing is left behind."""
+
+    def expect(words: Sequence[str], message: str) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+        assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+    return expect

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from maxent_robot.learning.algorithms import Learner, make_learner
-from maxent_robot.learning.config import LearnerConfig
+from maxent_robot.learning.config import DISCRETE_ALGORITHMS, LearnerConfig
 from maxent_robot.learning.environment import Spaces
 from maxent_robot.learning.replay import Batch
 
@@ -34,4 +34,4 @@ def make_batch(size: int, seed: int = 0, discrete: bool = False) -> Batch:
 def small_learner(algorithm: str, seed: int = 0, **settings: Any) -> Learner:
     """A learner of two narrow layers, for actions of its kind."""
     config = LearnerConfig(**{"hidden_sizes": (32, 32), **settings, "algorithm": algorithm})
-    return make_learner(config, DISCRETE if algorithm in ("dqn", "soft_q", "discrete_sac") else CONTINUOUS, seed)
+    return make_learner(config, DISCRETE if algorithm in DISCRETE_ALGORITHMS else CONTINUOUS, seed)

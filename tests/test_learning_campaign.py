@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ExpectMistake
 
 from maxent_robot.cli.main import main
 from maxent_robot.errors import ConfigError
@@ -190,14 +191,9 @@ def test_variants_whose_directories_can_not_be_made_are_refused(tmp_path: Path) 
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(
-    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, expect_mistake: ExpectMistake
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["train", "--env", "Pendulum-v1", *words]) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-    assert not list(tmp_path.iterdir())
+    expect_mistake(["train", "--env", "Pendulum-v1", *words], message)
 
 
 def test_each_run_is_the_one_that_its_settings_and_its_seed_make(whole: Path, tmp_path: Path) -> None:

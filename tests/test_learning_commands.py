@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ExpectMistake
 
 from maxent_robot.cli.main import main
 from maxent_robot.config import load_config
@@ -134,15 +135,8 @@ def test_resumed_training_on_the_task_is_the_uninterrupted_one(finished_run: Pat
         (["evaluate", "nowhere", "--modes", "mean,median"], "'median' is not one of mean, sample, spiral"),
     ],
 )
-def test_mistake_is_one_line(
-    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(words) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-    assert not list(tmp_path.iterdir()), "nothing is left behind"
+def test_mistake_is_one_line(words: list[str], message: str, expect_mistake: ExpectMistake) -> None:
+    expect_mistake(words, message)
 
 
 def test_unfinished_run_is_not_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

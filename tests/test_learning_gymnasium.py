@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from conftest import ExpectMistake
 
 from maxent_robot.cli.main import main
 from maxent_robot.errors import ConfigError
@@ -107,6 +108,9 @@ class Many(Moody):
     action_space = gymnasium.spaces.MultiDiscrete([2, 3])  # type: ignore[assignment]
 
 
+gymnasium.register("Many-v0", entry_point=lambda **_: Many())
+
+
 def test_an_environment_that_its_seed_does_not_determine_is_found_out() -> None:
     gymnasium.register("Moody-v0", entry_point=lambda **_: Moody())
     first, second = make("Moody-v0"), make("Moody-v0")
@@ -137,7 +141,6 @@ def test_frames_are_stacked_with_the_newest_last() -> None:
 def test_unknown_environment_is_one_clear_error(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make(name)
-    gymnasium.register("Many-v0", entry_point=lambda **_: Many())
     with pytest.raises(ConfigError, match=r"Many-v0: actions are MultiDiscrete.*must be a bounded vector or discrete"):
         make("Many-v0")
     with pytest.raises(ConfigError, match=r"arguments|unexpected"):
@@ -193,12 +196,5 @@ def test_a_run_of_an_environment_is_not_a_skill(tmp_path: Path, capsys: pytest.C
         (["train", "plug_insertion", "--algo", "td3", "--set", "environment.id=x"], "id"),
     ],
 )
-def test_mistake_is_one_line(
-    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(words) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
-    assert not list(tmp_path.iterdir()), "nothing is left behind"
+def test_mistake_is_one_line(words: list[str], message: str, expect_mistake: ExpectMistake) -> None:
+    expect_mistake(words, message)

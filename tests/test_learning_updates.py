@@ -18,7 +18,7 @@ from maxent_robot.learning.algorithms.discrete_sac import DiscreteSoftActorCriti
 from maxent_robot.learning.algorithms.sac import SoftActorCritic, make_actor
 from maxent_robot.learning.algorithms.td3 import Td3
 from maxent_robot.learning.averaged_network import AveragedNetwork
-from maxent_robot.learning.config import CostRampConfig, LearnerConfig
+from maxent_robot.learning.config import DISCRETE_ALGORITHMS, CostRampConfig, LearnerConfig
 from maxent_robot.learning.cost_ramp import CostRamp
 from maxent_robot.learning.distribution import reparameterised_sample
 from maxent_robot.learning.networks import CriticEnsemble
@@ -117,7 +117,7 @@ def test_value_of_the_next_state_sac_is_the_least_q_less_alpha_log_pi() -> None:
 def test_the_backup_discounts_the_next_value_and_ends_with_the_episode(algorithm: str) -> None:
     """With next values of 10, critics that fit the backup give R - w C + 10 discount, discount 0 after the end."""
     learner = small_learner(algorithm, critic_learning_rate=3e-3, fast_update=False)
-    batch = make_batch(24, discrete=algorithm in ("dqn", "soft_q", "discrete_sac"))
+    batch = make_batch(24, discrete=algorithm in DISCRETE_ALGORITHMS)
     learner.next_value = lambda batch: torch.full_like(batch.reward, 10.0)  # type: ignore[method-assign]
     for _ in range(900):
         loss = learner.improve_critic(batch, 0.5)["critic_loss"]
@@ -174,7 +174,7 @@ def test_averages_move_by_the_rate() -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_learner_state_is_restored_bit_for_bit(algorithm: str) -> None:
-    is_discrete = algorithm in ("dqn", "soft_q", "discrete_sac")
+    is_discrete = algorithm in DISCRETE_ALGORITHMS
     first, second = (small_learner(algorithm, seed=seed, normalise_observation=True) for seed in (0, 1))
 
     def update(learner: Any, number: int) -> dict[str, float]:
