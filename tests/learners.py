@@ -26,9 +26,9 @@ def make_batch(size: int, seed: int = 0, discrete: bool = False) -> Batch:
     )
     if discrete:
         action = torch.randint(COUNT, (size, 1), generator=generator).float()
-    reward, cost = (torch.rand(size, generator=generator) for _ in range(2))
+    reward, cost, surprisal = (torch.rand(size, generator=generator) for _ in range(3))
     discount = torch.where(torch.rand(size, generator=generator) < 0.3, 0.0, 0.9)
-    return Batch(observation, privileged, action, after, privileged_after, reward, cost, discount)
+    return Batch(observation, privileged, action, after, privileged_after, reward, cost, surprisal, discount)
 
 
 def small_learner(algorithm: str, seed: int = 0, **settings: Any) -> Learner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from maxent_robot.exact import (
     TabularMdp,
     corridor,
     detour_grid,
+    policy_value,
     random_mdp,
     soft_regulator,
     soft_value_iteration,
@@ -24,7 +26,7 @@ from maxent_robot.learning.algorithms.discrete_sac import DiscreteSoftActorCriti
 from maxent_robot.learning.algorithms.sac import SoftActorCritic
 from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.environment import Spaces
-from maxent_robot.learning.replay import Batch
+from maxent_robot.learning.replay import Batch, NStepAssembler, ReplayMemory
 
 NONE = np.ones(0, np.float32)
 PROBLEMS = {
@@ -47,6 +49,7 @@ def transitions(mdp: TabularMdp, size: int, generator: np.random.Generator) -> B
         np.eye(mdp.states)[after],
         np.zeros((size, 0)),
         mdp.reward[state, action],
+        np.zeros(size),
         np.zeros(size),
         np.where(mdp.terminal[after], 0.0, mdp.discount),
     ]
@@ -87,6 +90,60 @@ def test_discrete_learners_reach_the_exact_soft_optimum(algorithm: str, problem:
         assert lost.max() <= 0.02 * scale
 
 
+@pytest.mark.parametrize("n_step", [1, 3])
+def test_soft_values_of_a_policy_do_not_depend_on_the_number_of_steps_in_a_backup(n_step: int) -> None:
+    """The actions on the way pay their entropy too; the values are those of exact policy evaluation."""
+    mdp, temperature = PROBLEMS["detour_grid"], 0.1
+    config = LearnerConfig(
+        algorithm="discrete_sac", hidden_sizes=(64,), layer_norm=False, discount=mdp.discount, n_step=n_step,
+        initial_temperature=temperature, automatic_temperature=False, critic_learning_rate=2e-3, target_rate=0.02,
+    )  # fmt: skip
+    learner = make_learner(config, Spaces(np.ones(mdp.states, np.float32), NONE, 1, mdp.actions), 0)
+    assert isinstance(learner, DiscreteSoftActorCritic)
+    with torch.no_grad():
+        learner.actor.online.head.weight.mul_(400.0)  # far from uniform: each state has another entropy
+    stream = policy_stream(mdp, learner, 512, np.random.default_rng(1))
+    for number in range(2500):
+        if number in (1500, 2000):
+            learner.critic.optimiser.learning_rate *= 0.2
+        learner.improve_critic(next(stream), 0.0)
+        learner.follow()
+    observation = torch.eye(mdp.states)
+    with torch.no_grad():
+        policy = torch.softmax(learner.actor.online.output(observation).double(), dim=1).numpy()
+        q = learner.values(learner.critic.average, observation, observation[:, :0]).mean(dim=1).numpy()
+    exact = mdp.action_values(policy_value(mdp, policy, temperature))
+    hard = mdp.action_values(policy_value(mdp, policy, 0.0))
+    inside = ~mdp.terminal
+    assert np.ptp(policy, axis=1).max() > 0.3
+    assert np.abs(exact - hard)[inside].max() > 0.2 * np.ptp(exact[inside]), "the entropy has to matter"
+    assert np.abs(q - exact)[inside].max() <= 0.03 * np.ptp(exact[inside])
+
+
+def policy_stream(
+    mdp: TabularMdp, learner: DiscreteSoftActorCritic, size: int, generator: np.random.Generator
+) -> Iterator[Batch]:
+    """The policy's transitions in `size` environments that begin, and begin anew, in states drawn uniformly."""
+    active = np.flatnonzero(~mdp.terminal)
+    assembler = NStepAssembler(size, learner.config.n_step, mdp.discount, mdp.states + 1)
+    state, zeros = generator.choice(active, size), np.zeros(size)
+    while True:
+        observation = np.eye(mdp.states, dtype=np.float32)[state]
+        action, surprisal = learner.act(observation)
+        number = action[:, 0].astype(int)
+        cumulative = mdp.transition[state, number].cumsum(axis=1)
+        after = (generator.random((size, 1)) > cumulative).sum(axis=1).clip(max=mdp.states - 1)
+        head, following = np.concatenate([observation, action], axis=1), np.eye(mdp.states)[after]
+        restarts = ~mdp.terminal[after] & (generator.random(size) < 0.1)
+        reward = mdp.reward[state, number]
+        rows = assembler.push(head, reward, zeros, surprisal, following, mdp.terminal[after], restarts)
+        state = np.where(mdp.terminal[after] | restarts, generator.choice(active, size), after)
+        if len(rows):
+            memory = ReplayMemory(len(rows), mdp.states, 0, 1)
+            memory.add(rows)
+            yield memory.sample(1, size, generator)[0]
+
+
 PROBLEM = LinearQuadraticProblem(
     A=np.array([[1.0, 0.2], [0.0, 0.9]]),
     B=np.array([[0.05], [0.5]]),
@@ -105,8 +162,8 @@ def regulator_batch(size: int, generator: np.random.Generator) -> Batch:
     noise = generator.multivariate_normal(np.zeros(2), PROBLEM.noise, size)
     after = state @ PROBLEM.A.T + action @ PROBLEM.B.T + noise
     reward = -np.einsum("ni,ij,nj->n", state, PROBLEM.Q, state) - np.einsum("ni,ij,nj->n", action, PROBLEM.R, action)
-    empty, cost, discount = np.zeros((size, 0)), np.zeros(size), np.full(size, PROBLEM.discount)
-    columns = [state, empty, action, after, empty, reward, cost, discount]
+    empty, none, discount = np.zeros((size, 0)), np.zeros(size), np.full(size, PROBLEM.discount)
+    columns = [state, empty, action, after, empty, reward, none, none, discount]
     return Batch(*(torch.from_numpy(np.asarray(column, np.float32)) for column in columns))
 
 

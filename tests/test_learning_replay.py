@@ -23,6 +23,7 @@ def stream(steps: int, envs: int, seed: int, end: float) -> dict[str, np.ndarray
         "following": number + 0.5,
         "reward": generator.standard_normal((steps, envs)),
         "cost": generator.random((steps, envs)),
+        "surprisal": generator.standard_normal((steps, envs)),
         "terminated": ends & kind,
         "truncated": ends & ~kind,
     }
@@ -33,6 +34,7 @@ def push_step(assembler: NStepAssembler, data: dict[str, np.ndarray], t: int) ->
         data["head"][t, :, None],
         data["reward"][t],
         data["cost"][t],
+        data["surprisal"][t],
         data["following"][t, :, None],
         data["terminated"][t],
         data["truncated"][t],
@@ -51,17 +53,19 @@ def naive(data: dict[str, np.ndarray], n_step: int) -> list[tuple[float, ...]]:
     rows: list[tuple[float, ...]] = []
     for i in range(envs):
         for start in range(steps):
-            reward = cost = 0.0
+            reward = cost = surprisal = 0.0
             for k in range(n_step):
                 t = start + k
                 if t >= steps:
                     break
                 reward += GAMMA**k * data["reward"][t, i]
                 cost += GAMMA**k * data["cost"][t, i]
+                surprisal += GAMMA**k * data["surprisal"][t, i] if k else 0.0
                 ended = data["terminated"][t, i] or data["truncated"][t, i]
                 if ended or k == n_step - 1:
                     discount = 0.0 if data["terminated"][t, i] else GAMMA ** (k + 1)
-                    rows.append((data["head"][start, i], data["following"][t, i], reward, cost, discount))
+                    sums = (reward, cost, surprisal)
+                    rows.append((data["head"][start, i], data["following"][t, i], *sums, discount))
                     break
     return rows
 
@@ -78,7 +82,7 @@ def test_n_step_transitions_are_those_of_a_naive_loop(
     steps: int, envs: int, n_step: int, seed: int, end: float
 ) -> None:
     data = stream(steps, envs, seed, end)
-    expected = np.array(sorted(naive(data, n_step))).reshape(-1, 5)
+    expected = np.array(sorted(naive(data, n_step))).reshape(-1, 6)
     found = assemble(data, n_step)
     np.testing.assert_allclose(found[np.argsort(found[:, 0])], expected, rtol=1e-5, atol=1e-6)
 
@@ -90,6 +94,7 @@ def one_episode(terminated: bool) -> np.ndarray:
         "following": np.array([[1.0], [2.0]]),
         "reward": np.ones((2, 1)),
         "cost": np.zeros((2, 1)),
+        "surprisal": np.full((2, 1), 5.0),
         "terminated": ends & terminated,
         "truncated": ends & (not terminated),
     }
@@ -98,13 +103,14 @@ def one_episode(terminated: bool) -> np.ndarray:
 
 def test_termination_has_no_bootstrap() -> None:
     rows = one_episode(terminated=True)
-    np.testing.assert_allclose(rows[:, 4], [0.0, 0.0])
+    np.testing.assert_allclose(rows[:, 5], [0.0, 0.0])
     np.testing.assert_allclose(rows[:, 2], [1.0 + GAMMA, 1.0])
+    np.testing.assert_allclose(rows[:, 4], [5.0 * GAMMA, 0.0])
 
 
 def test_truncation_bootstraps_from_the_true_last_observation() -> None:
     rows = one_episode(terminated=False)
-    np.testing.assert_allclose(rows[:, 4], [GAMMA**2, GAMMA])
+    np.testing.assert_allclose(rows[:, 5], [GAMMA**2, GAMMA])
     np.testing.assert_allclose(rows[:, 1], [2.0, 2.0])
 
 
@@ -136,8 +142,8 @@ def test_ring_keeps_the_last_transitions_and_samples_only_them() -> None:
 
 def test_columns_of_a_batch_are_where_they_were_put() -> None:
     memory = ReplayMemory(capacity=1, observation_size=2, privileged_size=3, action_size=1)
-    memory.add(np.arange(14, dtype=np.float32)[None])
+    memory.add(np.arange(15, dtype=np.float32)[None])
     (batch,) = memory.sample(1, 1, np.random.default_rng(0))
     assert [column.flatten().tolist() for column in batch] == [
-        [0, 1], [2, 3, 4], [5], [6, 7], [8, 9, 10], [11], [12], [13]
+        [0, 1], [2, 3, 4], [5], [6, 7], [8, 9, 10], [11], [12], [13], [14]
     ]  # fmt: skip

@@ -20,7 +20,7 @@ from maxent_robot.learning.algorithms.td3 import Td3
 from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.config import DISCRETE_ALGORITHMS, CostRampConfig, LearnerConfig
 from maxent_robot.learning.cost_ramp import CostRamp
-from maxent_robot.learning.distribution import reparameterised_sample
+from maxent_robot.learning.distribution import log_prob, reparameterised_sample
 from maxent_robot.learning.networks import CriticEnsemble
 from maxent_robot.learning.normaliser import ObservationNormaliser
 from maxent_robot.learning.replay import Batch
@@ -115,14 +115,16 @@ def test_value_of_the_next_state_sac_is_the_least_q_less_alpha_log_pi() -> None:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_backup_discounts_the_next_value_and_ends_with_the_episode(algorithm: str) -> None:
-    """With next values of 10, critics that fit the backup give R - w C + 10 discount, discount 0 after the end."""
+    """Next values of 10 make critics that fit the backup R - w C + alpha H + 10 discount, discount 0 after the end."""
     learner = small_learner(algorithm, critic_learning_rate=3e-3, fast_update=False)
     batch = make_batch(24, discrete=algorithm in DISCRETE_ALGORITHMS)
     learner.next_value = lambda batch: torch.full_like(batch.reward, 10.0)  # type: ignore[method-assign]
     for _ in range(900):
         loss = learner.improve_critic(batch, 0.5)["critic_loss"]
     assert float(loss) < 3e-3
-    expected = batch.reward - 0.5 * batch.cost + 10.0 * batch.discount
+    alpha = learner.entropy_weight
+    assert (alpha > 0.0) == (algorithm in ("sac", "discrete_sac", "soft_q"))
+    expected = batch.reward - 0.5 * batch.cost + alpha * batch.surprisal + 10.0 * batch.discount
     assert float(expected.std()) > 3.0
     assert float((learner.q(batch) - expected[:, None]).detach().abs().mean()) < 0.1
 
@@ -190,7 +192,8 @@ def test_learner_state_is_restored_bit_for_bit(algorithm: str) -> None:
         one, two = update(first, number), update(second, number)
         assert one == two
     observation = np.ones((4, OBSERVATION), np.float32)
-    np.testing.assert_array_equal(first.act(observation), second.act(observation))
+    for left, right in zip(first.act(observation), second.act(observation), strict=True):
+        np.testing.assert_array_equal(left, right)
     np.testing.assert_array_equal(first.policy()(observation), second.policy()(observation))
 
 
@@ -198,21 +201,35 @@ def test_learner_state_is_restored_bit_for_bit(algorithm: str) -> None:
 def test_actions_are_of_the_kind_that_the_environment_takes(algorithm: str) -> None:
     learner = small_learner(algorithm)
     observation = np.random.default_rng(0).normal(size=(200, OBSERVATION)).astype(np.float32)
-    for action in (learner.act(observation), learner.policy()(observation)):
+    for action in (learner.act(observation)[0], learner.policy()(observation)):
         assert action.dtype == np.float32
         assert action.shape == (200, learner.spaces.action_size)
         if learner.spaces.action_count:
             assert set(np.unique(action)) <= set(range(COUNT))
         else:
             assert np.abs(action).max() <= 1.0
-    assert len(np.unique(learner.act(observation))) > 1
+    assert len(np.unique(learner.act(observation)[0])) > 1
 
 
 def test_discrete_actions_are_drawn_by_their_probability() -> None:
     learner = discrete("soft_q")
     log_prob = torch.log(torch.tensor([0.1, 0.2, 0.3, 0.4])).expand(20_000, 4)
-    share = np.bincount(learner.draw(log_prob).astype(int).ravel(), minlength=4) / 20_000
-    np.testing.assert_allclose(share, [0.1, 0.2, 0.3, 0.4], atol=0.015)
+    action, surprisal = learner.draw(log_prob + 2.0)
+    number = action.astype(int).ravel()
+    np.testing.assert_allclose(np.bincount(number, minlength=4) / 20_000, [0.1, 0.2, 0.3, 0.4], atol=0.015)
+    np.testing.assert_allclose(surprisal, -np.log([0.1, 0.2, 0.3, 0.4])[number], rtol=1e-5)
+
+
+def test_surprisal_of_an_action_is_that_of_its_density() -> None:
+    learner = sac()
+    observation = np.random.default_rng(0).normal(size=(200, OBSERVATION)).astype(np.float32)
+    action, surprisal = learner.act(observation)
+    with torch.no_grad():
+        mean, log_std = learner.actor.online(torch.from_numpy(observation))
+        expected = -log_prob(torch.atanh(torch.from_numpy(action).double()), mean.double(), log_std.double())
+    np.testing.assert_allclose(surprisal, expected.numpy(), rtol=1e-3, atol=1e-3)
+    for algorithm in ("ddpg", "td3", "dqn"):
+        assert not small_learner(algorithm).act(observation)[1].any()
 
 
 def test_an_algorithm_for_other_actions_is_refused() -> None:
@@ -284,7 +301,7 @@ def test_the_loss_of_a_batch_without_an_end_is_that_of_the_equation() -> None:
     value = learner.next_value(batch)
     learner.generator.set_state(state)
     q = learner.q(batch).detach()
-    target = batch.reward - 0.25 * batch.cost + 0.9 * value
+    target = batch.reward - 0.25 * batch.cost + learner.temperature.value * batch.surprisal + 0.9 * value
     loss = float(learner.improve_critic(batch, 0.25)["critic_loss"])
     assert loss == pytest.approx(0.5 * float(((q - target[:, None]) ** 2).mean()), rel=1e-5)
     assert math.isfinite(loss)

@@ -24,7 +24,7 @@ from maxent_robot.errors import MaxentRobotError
 from maxent_robot.learning.replay import ReplayMemory
 
 STATE_FILE = "checkpoint.pt"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 class CheckpointError(MaxentRobotError):

@@ -54,7 +54,8 @@ def train_deployable_critic(
         noise = torch.randn(config.batch_size, actor.action_size, generator=generator)
         after = batch.next_observation
         value = soft_value(after, (after,), actor, critic.average, temperature, noise)
-        target = batch.reward - cost_weight * batch.cost + batch.discount * value
+        paid = batch.reward - cost_weight * batch.cost + temperature * batch.surprisal
+        target = paid + batch.discount * value
         loss = 0.5 * (critic.online(batch.observation, batch.action) - target.unsqueeze(-1)).square().mean()
         value_loss = critic.minimise(loss)
         critic.follow()

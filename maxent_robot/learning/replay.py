@@ -20,14 +20,16 @@ class Batch(NamedTuple):
     next_privileged: Tensor  # (batch, privileged_size)
     reward: Tensor  # (batch,), sum of gamma^i r_i over the k steps
     cost: Tensor  # (batch,), sum of gamma^i c_i over the k steps
+    surprisal: Tensor  # (batch,), sum of gamma^i (-log pi(a_i|s_i)) over the k steps but the first
     discount: Tensor  # (batch,), gamma^k, or 0 where the episode terminated within the k steps
 
 
 class ReplayMemory:
     """Ring of the last `capacity` transitions.
 
-    Row order: observation, privileged, action, next observation, next privileged, reward, cost, discount. The reward
-    and the force cost keep their own columns, so the weight of the cost may change while the data stay.
+    Row order: observation, privileged, action, next observation, next privileged, reward, cost, surprisal,
+    discount. Reward, force cost and surprisal keep their own columns, so the weight of the cost and the temperature may
+    change while the data stay.
 
     Args:
         capacity: transitions kept.
@@ -37,7 +39,7 @@ class ReplayMemory:
     def __init__(self, capacity: int, observation_size: int, privileged_size: int, action_size: int) -> None:
         self.capacity = capacity
         state = [observation_size, privileged_size]
-        self.sizes = [*state, action_size, *state, 1, 1, 1]
+        self.sizes = [*state, action_size, *state, 1, 1, 1, 1]
         self.rows = np.empty((capacity, sum(self.sizes)), dtype=np.float32)
         self.inserted = 0
         self._drawn = np.empty((0, self.rows.shape[1]), dtype=np.float32)
@@ -69,8 +71,7 @@ class ReplayMemory:
 
     def _batch(self, rows: Tensor) -> Batch:
         observation, privileged, action, after, privileged_after, *scalars = torch.split(rows, self.sizes, dim=1)
-        reward, cost, discount = (column[:, 0] for column in scalars)
-        return Batch(observation, privileged, action, after, privileged_after, reward, cost, discount)
+        return Batch(observation, privileged, action, after, privileged_after, *(column[:, 0] for column in scalars))
 
     def slice(self, start: int, stop: int) -> np.ndarray:
         """Copy of the transitions inserted as numbers `start` to `stop` - 1, which must still be in the ring."""
@@ -87,9 +88,13 @@ class NStepAssembler:
     """Turns the single steps of a vector environment into n-step transitions, in a fixed order.
 
     The transition begun at step t is emitted as soon as n steps have passed or its episode ends. With k <= n steps:
-    reward = sum_{i<k} gamma^i r_{t+i}, the cost likewise, next observation = the one after step k, and discount =
-    gamma^k, or 0 if the episode *terminated*. A truncated episode keeps gamma^k and its true last observation, because
-    being cut by the clock says nothing about the value of the state.
+
+    reward = sum_{i<k} gamma^i r_{t+i}, and the cost likewise;
+    surprisal = sum_{0<i<k} gamma^i (-log pi(a_{t+i}|s_{t+i})), the entropy that a soft return is paid on the way (that
+        of the first action is no part of Q);
+    next observation = the one after step k;
+    discount = gamma^k, or 0 if the episode *terminated*. A truncated episode keeps gamma^k and its true last
+        observation, because being cut by the clock says nothing about the value of the state.
     """
 
     def __init__(self, num_envs: int, n_step: int, gamma: float, head_size: int) -> None:
@@ -99,6 +104,7 @@ class NStepAssembler:
         self.head = np.zeros((n_step, num_envs, head_size), dtype=np.float32)
         self.reward = np.zeros((n_step, num_envs))
         self.cost = np.zeros((n_step, num_envs))
+        self.surprisal = np.zeros((n_step, num_envs))
         self.age = np.zeros((n_step, num_envs), dtype=np.int64)  # steps summed so far; 0 is an empty slot
         self.steps = 0
 
@@ -107,6 +113,7 @@ class NStepAssembler:
         head: np.ndarray,
         reward: np.ndarray,
         cost: np.ndarray,
+        surprisal: np.ndarray,
         following: np.ndarray,
         terminated: np.ndarray,
         truncated: np.ndarray,
@@ -115,7 +122,7 @@ class NStepAssembler:
 
         Args:
             head: (n, head_size), observation, privileged and action of the step.
-            reward, cost: (n,).
+            reward, cost, surprisal: (n,).
             following: (n, k), next observation and next privileged; of a finished episode its true last ones.
             terminated, truncated: (n,) bool.
 
@@ -124,7 +131,7 @@ class NStepAssembler:
         """
         if self.n_step == 1:
             self.steps += 1
-            tail = np.stack([reward, cost, np.where(terminated, 0.0, self.gamma)], axis=1)
+            tail = np.stack([reward, cost, np.zeros_like(reward), np.where(terminated, 0.0, self.gamma)], axis=1)
             return np.concatenate([head, following, tail], axis=1, dtype=np.float32)
         newest = self.steps % self.n_step
         occupied = self.age > 0
@@ -132,9 +139,11 @@ class NStepAssembler:
         self.head[newest] = head
         self.reward[newest] = 0.0
         self.cost[newest] = 0.0
+        self.surprisal[newest] = 0.0
         weight = self.gamma**self.age
         self.reward += np.where(occupied, weight * reward, 0.0)
         self.cost += np.where(occupied, weight * cost, 0.0)
+        self.surprisal += np.where(self.age > 0, weight * surprisal, 0.0)
         self.age += occupied
         self.steps += 1
         ended = terminated | truncated
@@ -145,10 +154,11 @@ class NStepAssembler:
             if len(index) == 0:
                 continue
             discount = np.where(terminated[index], 0.0, self.gamma ** self.age[slot, index])
-            tail = np.stack([self.reward[slot, index], self.cost[slot, index], discount], axis=1)
+            sums = [part[slot, index] for part in (self.reward, self.cost, self.surprisal)]
+            tail = np.stack([*sums, discount], axis=1)
             emitted.append(np.concatenate([self.head[slot, index], following[index], tail], axis=1, dtype=np.float32))
             self.age[slot, index] = 0
-        width = self.head.shape[2] + following.shape[1] + 3
+        width = self.head.shape[2] + following.shape[1] + 4
         return np.concatenate(emitted) if emitted else np.empty((0, width), dtype=np.float32)
 
     def state_dict(self) -> dict[str, Any]:
@@ -157,6 +167,7 @@ class NStepAssembler:
             "head": self.head.copy(),
             "reward": self.reward.copy(),
             "cost": self.cost.copy(),
+            "surprisal": self.surprisal.copy(),
             "age": self.age.copy(),
             "steps": self.steps,
         }
@@ -166,5 +177,6 @@ class NStepAssembler:
         self.head[...] = state["head"]
         self.reward[...] = state["reward"]
         self.cost[...] = state["cost"]
+        self.surprisal[...] = state["surprisal"]
         self.age[...] = state["age"]
         self.steps = int(state["steps"])

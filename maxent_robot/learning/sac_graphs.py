@@ -115,7 +115,7 @@ class _Graph(GradientGraph):
 def critic_gradient_graph(shape: SacShape) -> bytes:
     """Minibatch, `next_noise`, `temperature`, `cost_weight` and weights -> gradients of the critics, `loss`, `q`.
 
-    Of the mean squared error to R - w C + gamma^k (min_i Q'_i(s', a') - alpha log pi(a'|s')), a' ~ pi.
+    Of the mean squared error to R - w C + alpha H + gamma^k (min_i Q'_i(s', a') - alpha log pi(a'|s')), a' ~ pi.
     """
     graph = _Graph(shape)
     state, after = graph.batch("observation", "privileged"), graph.batch("next_observation", "next_privileged")
@@ -123,9 +123,10 @@ def critic_gradient_graph(shape: SacShape) -> bytes:
     _, next_q = graph.values("target", graph.scaled(*after, policy.action))
     least = graph.apply("ReduceMin", next_q, axes=[1], keepdims=0)
     value = graph.apply("Sub", least, graph.apply("Mul", graph.input("temperature"), policy.log_prob))
-    reward, cost, discount = graph.batch("reward", "cost", "discount")
-    paid = graph.apply("Sub", reward, graph.apply("Mul", graph.input("cost_weight"), cost))
-    target = graph.add(paid, graph.apply("Mul", discount, value))
+    reward, cost, surprisal, discount = graph.batch("reward", "cost", "surprisal", "discount")
+    fined = graph.apply("Sub", reward, graph.apply("Mul", graph.input("cost_weight"), cost))
+    paid = graph.apply("Mul", graph.input("temperature"), surprisal)
+    target = graph.add(fined, paid, graph.apply("Mul", discount, value))
     passes, q = graph.values("critic", graph.scaled(*state, *graph.batch("action")))
     error = graph.apply("Sub", q, graph.apply("Unsqueeze", target, graph.constant([1])))
     share = graph.apply("Div", error, graph.apply("CastLike", graph.apply("Size", error), error))

@@ -147,22 +147,25 @@ class Trainer:
         """One policy period of all environments, with the updates that are due."""
         environment = self.environment
         if self.steps < self.config.trainer.warmup_steps:
-            action = self._random_action()
+            action, surprisal = self._random_action()
         else:
-            action = self.learner.act(self._observation)
+            action, surprisal = self.learner.act(self._observation)
             self._require_finite({"the sum of the actions": float(action.sum())})
         head = np.concatenate([self._observation, self._privileged, action], axis=1)
         environment.step_begin(action)
         self._update()
-        self._store(head, environment.step_end())
+        self._store(head, surprisal, environment.step_end())
         self.cost_ramp.advance(self.recent_success, environment.num_envs)
 
-    def _random_action(self) -> np.ndarray:
-        spaces = self.environment.spaces
-        shape = (self.environment.num_envs, spaces.action_size)
+    def _random_action(self) -> tuple[np.ndarray, np.ndarray]:
+        """Uniform actions and their surprisal, as `Learner.act`."""
+        spaces, count = self.environment.spaces, self.environment.num_envs
+        shape = (count, spaces.action_size)
         if spaces.action_count:
-            return self._explorer.integers(spaces.action_count, size=shape).astype(np.float32)
-        return self._explorer.uniform(-1.0, 1.0, shape).astype(np.float32)
+            number = self._explorer.integers(spaces.action_count, size=shape)
+            return number.astype(np.float32), np.full(count, math.log(spaces.action_count))
+        action = self._explorer.uniform(-1.0, 1.0, shape)
+        return action.astype(np.float32), np.full(count, spaces.action_size * math.log(2.0))
 
     def _update(self) -> None:
         settings = self.config.trainer
@@ -172,12 +175,14 @@ class Trainer:
         for batch in self.replay.sample(due, self.config.learner.batch_size, self._sampler):
             self._means.add(self.learner.update(batch, self.cost_ramp.weight))
 
-    def _store(self, head: np.ndarray, result: StepResult) -> None:
+    def _store(self, head: np.ndarray, surprisal: np.ndarray, result: StepResult) -> None:
         following = np.concatenate([result.observation, result.privileged], axis=1)
         ended = result.terminated | result.truncated
         if ended.any():
             following[ended] = np.concatenate([result.final_observation, result.final_privileged], axis=1)[ended]
-        rows = self._assembler.push(head, result.reward, result.cost, following, result.terminated, result.truncated)
+        rows = self._assembler.push(
+            head, result.reward, result.cost, surprisal, following, result.terminated, result.truncated
+        )
         if not np.isfinite(rows).all():
             raise TrainingError(f"after {self.steps} steps the environment gave a value that is not finite")
         self.replay.add(rows)

@@ -43,10 +43,10 @@ class Ddpg(ContinuousLearner):
         super().build()
         self._acting = NumpyActor(self.actor.online)
 
-    def act(self, observation: np.ndarray) -> np.ndarray:
+    def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         noise = self.noise(len(observation)).numpy()
         action = np.tanh(self._acting(observation)) + np.float32(self.config.exploration_noise) * noise
-        return np.clip(action, -1.0, 1.0)
+        return np.clip(action, -1.0, 1.0), np.zeros(len(observation))
 
     @property
     def judged(self) -> DeterministicActor:

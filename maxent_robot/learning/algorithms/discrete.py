@@ -66,7 +66,12 @@ class DiscreteLearner(Learner):
 
         return policy
 
-    def draw(self, log_prob: Tensor) -> np.ndarray:
-        """One action from each row of unnormalised log probabilities: the greatest after adding Gumbel noise."""
-        exponential = torch.empty_like(log_prob).exponential_(generator=self.generator)
-        return (log_prob - exponential.log()).argmax(dim=-1, keepdim=True).float().numpy()
+    def draw(self, logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """One action from each row of unnormalised log probabilities, the greatest after adding Gumbel noise.
+
+        Returns as `act`.
+        """
+        exponential = torch.empty_like(logits).exponential_(generator=self.generator)
+        action = (logits - exponential.log()).argmax(dim=-1, keepdim=True)
+        surprisal = -torch.log_softmax(logits, dim=-1).gather(1, action)[:, 0]
+        return action.float().numpy(), surprisal.numpy()

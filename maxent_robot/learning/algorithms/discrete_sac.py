@@ -57,7 +57,7 @@ class DiscreteSoftActorCritic(DiscreteLearner):
         return {"actor_loss": actor_loss, "entropy": entropy, "temperature": self.temperature.value}
 
     @torch.no_grad()
-    def act(self, observation: np.ndarray) -> np.ndarray:
+    def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.draw(self.actor.online(torch.from_numpy(observation)))
 
     @property

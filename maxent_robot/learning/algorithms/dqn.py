@@ -17,9 +17,9 @@ class DeepQLearning(DiscreteLearner):
         return self.next_q(batch).amax(dim=-1)
 
     @torch.no_grad()
-    def act(self, observation: np.ndarray) -> np.ndarray:
+    def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         best = self.policy()(observation)
         n, count = len(observation), self.spaces.action_count
         random = torch.randint(count, (n, 1), generator=self.generator).float().numpy()
         explores = torch.rand(n, 1, generator=self.generator).numpy() < self.config.exploration_rate
-        return np.where(explores, random, best)
+        return np.where(explores, random, best), np.zeros(n)

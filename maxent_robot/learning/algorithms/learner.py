@@ -75,14 +75,15 @@ class Learner(ABC):
         """All networks by name."""
 
     @abstractmethod
-    def act(self, observation: np.ndarray) -> np.ndarray:
+    def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Actions to learn from, with exploration.
 
         Args:
             observation: (n, observation_size) float32.
 
         Returns:
-            (n, action_size) float32, in [-1, 1]; discrete actions as their numbers, (n, 1) float32.
+            actions: (n, action_size) float32, in [-1, 1]; discrete actions as their numbers, (n, 1) float32.
+            surprisal: (n,), -log pi(a|s), nats; 0 where the return has no entropy.
         """
 
     @property
@@ -102,17 +103,24 @@ class Learner(ABC):
     def q(self, batch: Batch) -> Tensor:
         """Q of the actions taken by each head, (batch, heads), with its graph."""
 
+    @property
+    def entropy_weight(self) -> float:
+        """Weight of the entropy in the return: alpha, or 0."""
+        return 0.0 if self.temperature is None else self.temperature.value
+
     def improve_policy(self, batch: Batch) -> dict[str, float]:
         """One step of what the policy has of its own. Returns scalars to log."""
         return {}
 
     def improve_critic(self, batch: Batch, cost_weight: float) -> dict[str, float]:
-        """Minimise the mean squared error of each head to y = R - w C + gamma^k V(s').
+        """Minimise the mean squared error of each head to y = R - w C + alpha H + gamma^k V(s').
 
-        R and C are sums over k <= n steps; the discount is 0 instead of gamma^k where the episode terminated.
+        R, C and H are sums over k <= n steps, H of the surprisal of the actions after the first; the discount is 0
+        instead of gamma^k where the episode terminated.
         """
         with torch.no_grad():
-            target = batch.reward - cost_weight * batch.cost + batch.discount * self.next_value(batch)
+            paid = batch.reward - cost_weight * batch.cost + self.entropy_weight * batch.surprisal
+            target = paid + batch.discount * self.next_value(batch)
         q = self.q(batch)
         loss = 0.5 * (q - target.unsqueeze(-1)).square().mean()
         return {"critic_loss": self.critic.minimise(loss), "q": q.mean().item()}

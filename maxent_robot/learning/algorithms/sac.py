@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from maxent_robot.inference.sampler import squashed_log_prob
 from maxent_robot.learning.algorithms.continuous import ContinuousLearner
 from maxent_robot.learning.algorithms.fast_sac import FastSacUpdate
 from maxent_robot.learning.averaged_network import AveragedNetwork
@@ -84,11 +85,12 @@ class SoftActorCritic(ContinuousLearner):
         self.temperature.update(info["entropy"])
         return {**info, "temperature": self.temperature.value}
 
-    def act(self, observation: np.ndarray) -> np.ndarray:
+    def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         actor, noise = self.actor.online, self.noise(len(observation)).numpy()
         mean, raw = np.split(self._acting(observation), 2, axis=1)
         log_std = actor.log_std_minimum + actor.log_std_half_range * (np.tanh(raw) + 1.0)
-        return np.tanh(mean + np.exp(log_std) * noise)
+        u = mean + np.exp(log_std) * noise
+        return np.tanh(u), -squashed_log_prob(u, mean, log_std)
 
     @property
     def judged(self) -> SquashedGaussianActor:

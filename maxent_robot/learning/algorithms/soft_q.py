@@ -14,9 +14,12 @@ class SoftQLearning(DiscreteLearner):
     """Value of the next state: alpha log sum_a exp(Q(s', a) / alpha). The policy is the softmax of Q / alpha."""
 
     def next_value(self, batch: Batch) -> Tensor:
-        alpha = self.config.initial_temperature
-        return alpha * torch.logsumexp(self.next_q(batch) / alpha, dim=-1)
+        return self.entropy_weight * torch.logsumexp(self.next_q(batch) / self.entropy_weight, dim=-1)
+
+    @property
+    def entropy_weight(self) -> float:
+        return self.config.initial_temperature
 
     @torch.no_grad()
-    def act(self, observation: np.ndarray) -> np.ndarray:
-        return self.draw(self.preferences(torch.from_numpy(observation)) / self.config.initial_temperature)
+    def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.draw(self.preferences(torch.from_numpy(observation)) / self.entropy_weight)
