@@ -13,6 +13,7 @@ from maxent_robot.learning.environment import EpisodeSummary, Spaces, StepResult
 from maxent_robot.skill import ACTION_SIZE, observation_scale
 from sim.plug.config import PlugConfig
 from sim.plug.privileged import PRIVILEGED_SCALE
+from sim.plug.spiral import SPIRAL, SpiralSearch
 from sim.plug.task import Outcome, PlugTask
 
 
@@ -80,6 +81,10 @@ class VectorPlugInsertion:
             final_privileged=final_privileged,
             episodes=episodes,
         )
+
+    def script(self) -> SpiralSearch:
+        """The spiral search with the settings found for the connector."""
+        return SpiralSearch(self.num_envs, self.config.policy_period_s, SPIRAL[self.config.connector])
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on bit for bit, between two steps."""

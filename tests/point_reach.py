@@ -10,6 +10,28 @@ import numpy as np
 from maxent_robot.learning.environment import EpisodeSummary, Spaces, StepResult
 
 
+class Weave:
+    """A script for `PointReach`: to the target, swaying from side to side."""
+
+    def __init__(self, n: int) -> None:
+        self.age = np.zeros(n, int)
+
+    def __call__(self, observation: np.ndarray) -> np.ndarray:
+        self.age += 1
+        velocity = 5.0 * (observation[:, 2:] - observation[:, :2])
+        velocity[:, 0] += np.sin(self.age)
+        return np.clip(velocity, -1.0, 1.0).astype(np.float32)
+
+    def reset(self, index: Any = ...) -> None:
+        self.age[index] = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"age": self.age.copy()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.age[:] = state["age"]
+
+
 class PointReach:
     """Velocity-driven point in [-1, 1]^2, as `VectorEnvironment`.
 
@@ -91,6 +113,9 @@ class PointReach:
 
     def _privileged(self) -> np.ndarray:
         return self.error.astype(np.float32)
+
+    def script(self) -> Weave:
+        return Weave(self.num_envs)
 
     def state_dict(self) -> dict[str, Any]:
         names = ("position", "target", "error", "age", "total", "peak", "easy")

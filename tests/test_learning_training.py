@@ -122,15 +122,17 @@ def test_point_reach_is_learned_and_the_run_can_be_read_back(tmp_path: Path) -> 
     assert list((tmp_path / "tensorboard").glob("events*"))
 
 
-def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
-    config = make_config(steps=3200)
+@pytest.mark.parametrize("steps", [240, 1600])
+def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path: Path, steps: int) -> None:
+    """Stopped in the warm-up, in which a script steers some of the environments, and after it."""
+    config = make_config(steps=3200, demonstrations=0.5)
     whole = make_trainer(config, tmp_path / "whole")
     run_trainer(whole, tmp_path / "whole", 3200)
     first = make_trainer(config, tmp_path / "parts")
-    run_trainer(first, tmp_path / "parts", 1600)
+    run_trainer(first, tmp_path / "parts", steps)
     second = make_trainer(config, tmp_path / "parts")
     second.resume()
-    assert (second.steps, second.updates) == (1600, first.updates)
+    assert (second.steps, second.updates) == (steps, first.updates)
     run_trainer(second, tmp_path / "parts", 3200)
     assert whole.updates > 300
     assert_same(whole, second)

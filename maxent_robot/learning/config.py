@@ -93,6 +93,9 @@ class TrainerConfig:
     warmup_steps: int = setting(
         5_000, minimum=1, doc="environment steps with uniform random actions, before any update"
     )
+    demonstrations: float = setting(
+        0.0, minimum=0.0, maximum=1.0, doc="share of the environments that the task's script steers in these steps"
+    )
     update_ratio: float = setting(0.25, minimum=0.0, doc="updates for each environment step")
     success_window: int = setting(200, minimum=1, doc="hard episodes over which recent success is taken")
     log_interval_steps: int = setting(2_000, minimum=1, doc="environment steps between two rows of scalars")

@@ -82,6 +82,26 @@ class Spaces:
         return len(self.observation_scale), len(self.privileged_scale), self.action_size
 
 
+class Script(Protocol):
+    """A policy written by hand, with a memory of its own for each of n environments."""
+
+    def __call__(self, observation: np.ndarray) -> np.ndarray:
+        """Actions (n, action_size) for observations (n, observation_size)."""
+        ...
+
+    def reset(self, index: Any = ...) -> None:
+        """Begin again at `index`."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """The memory."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state_dict` gave."""
+        ...
+
+
 class VectorEnvironment(Protocol):
     """`num_envs` copies of one task, stepped together, with the physics of a step running beside the caller.
 
@@ -105,6 +125,10 @@ class VectorEnvironment(Protocol):
 
     def step_end(self) -> StepResult:
         """Wait for the step begun by `step_begin` and return what it gave."""
+        ...
+
+    def script(self) -> Script | None:
+        """The script of the task, at its beginning; None where there is none."""
         ...
 
     def state_dict(self) -> dict[str, Any]:

@@ -102,6 +102,9 @@ class GymnasiumEnvironment:
             episodes=episodes,
         )
 
+    def script(self) -> None:
+        """There is none."""
+
     def state_dict(self) -> dict[str, Any]:
         """The seed, the episodes' numbers and their actions so far, and what they led to."""
         return {

@@ -29,6 +29,7 @@ from maxent_robot.learning.evaluation import (
 from maxent_robot.learning.progress import ProgressLog, ScalarMeans, format_seconds
 from maxent_robot.learning.replay import NStepAssembler, ReplayMemory
 from maxent_robot.learning.stopwatch import Stopwatch
+from maxent_robot.learning.warm_up import WarmUp
 
 _SHOWN = {
     "success": ("success", ".2f"),
@@ -70,7 +71,7 @@ class Trainer:
         self.store = CheckpointStore(directory / "checkpoint")
         streams = np.random.SeedSequence(config.seed).generate_state(6)
         self._learner_seed, self._environment_seed, self.evaluation_seed, self.critic_seed = map(int, streams[:4])
-        self._explorer = np.random.default_rng(streams[4])
+        self._warm_up = WarmUp(environment, config.trainer.demonstrations, int(streams[4]))
         self._sampler = np.random.default_rng(streams[5])
         self.learner = make_learner(config.learner, environment.spaces, self._learner_seed)
         self.learner.use_threads(config.trainer.threads)
@@ -147,7 +148,7 @@ class Trainer:
         """One policy period of all environments, with the updates that are due."""
         environment = self.environment
         if self.steps < self.config.trainer.warmup_steps:
-            action, surprisal = self._random_action()
+            action, surprisal = self._warm_up.act(self._observation)
         else:
             action, surprisal = self.learner.act(self._observation)
             self._require_finite({"the sum of the actions": float(action.sum())})
@@ -156,16 +157,6 @@ class Trainer:
         self._update()
         self._store(head, surprisal, environment.step_end())
         self.cost_ramp.advance(self.recent_success, environment.num_envs)
-
-    def _random_action(self) -> tuple[np.ndarray, np.ndarray]:
-        """Uniform actions and their surprisal, as `Learner.act`."""
-        spaces, count = self.environment.spaces, self.environment.num_envs
-        shape = (count, spaces.action_size)
-        if spaces.action_count:
-            number = self._explorer.integers(spaces.action_count, size=shape)
-            return number.astype(np.float32), np.full(count, math.log(spaces.action_count))
-        action = self._explorer.uniform(-1.0, 1.0, shape)
-        return action.astype(np.float32), np.full(count, spaces.action_size * math.log(2.0))
 
     def _update(self) -> None:
         settings = self.config.trainer
@@ -186,6 +177,7 @@ class Trainer:
         if not np.isfinite(rows).all():
             raise TrainingError(f"after {self.steps} steps the environment gave a value that is not finite")
         self.replay.add(rows)
+        self._warm_up.end_episodes(ended)
         for _, episode in finished_episodes(result):
             if not episode.easy:
                 if episode.success is not None:
@@ -287,7 +279,7 @@ class Trainer:
             "learner": self.learner.state_dict(),
             "environment": self.environment.state_dict(),
             "assembler": self._assembler.state_dict(),
-            "explorer": self._explorer.bit_generator.state,
+            "warm_up": self._warm_up.state_dict(),
             "sampler": self._sampler.bit_generator.state,
             "observation": self._observation,
             "privileged": self._privileged,
@@ -308,7 +300,7 @@ class Trainer:
         self.learner.load_state_dict(state["learner"])
         self.environment.load_state_dict(state["environment"])
         self._assembler.load_state_dict(state["assembler"])
-        self._explorer.bit_generator.state = state["explorer"]
+        self._warm_up.load_state_dict(state["warm_up"])
         self._sampler.bit_generator.state = state["sampler"]
         self._observation, self._privileged = state["observation"], state["privileged"]
         self.cost_ramp.weight = state["cost_weight"]

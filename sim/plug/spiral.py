@@ -7,6 +7,7 @@ and Branicky, "Search strategies for peg-in-hole assemblies with position uncert
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from maxent_robot.skill import ACTION_MAXIMUM, FRAME_SIZE
 Array = NDArray[np.float64]
 
 _APPROACH, _SEARCH, _INSERT = 0, 1, 2
+_MEMORY = ("_phase", "_angle", "_time", "_contact_z", "_center")
 _ROCK_HZ = (0.7, 0.9, 1.1)  # incommensurable, so that the three turns meet in every combination
 
 
@@ -52,8 +54,17 @@ class SpiralSearch:
 
     def reset(self, index: Any = ...) -> None:
         """Begin again at ``index``."""
-        for array in (self._phase, self._angle, self._time, self._contact_z, self._center):
-            array[index] = 0
+        for name in _MEMORY:
+            getattr(self, name)[index] = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where each search is."""
+        return {name.lstrip("_"): getattr(self, name).copy() for name in _MEMORY}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put back what ``state_dict`` gave."""
+        for name in _MEMORY:
+            getattr(self, name)[...] = state[name.lstrip("_")]
 
     def __call__(self, observation: NDArray[np.floating]) -> NDArray[np.float32]:
         """Actions for the newest frame of each observation."""
