@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from maxent_robot.errors import MaxentRobotError
-from maxent_robot.learning import comparison_figures
-from maxent_robot.learning.comparison import SCORED_EVALUATIONS
+from maxent_robot.learning.comparison import figures as comparison_figures
+from maxent_robot.learning.comparison.run_groups import SCORED_EVALUATIONS
 
 REFERENCE = "stable_baselines3"
 

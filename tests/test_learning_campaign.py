@@ -19,8 +19,9 @@ from conftest import ExpectMistake
 
 from maxent_robot.cli.main import main
 from maxent_robot.errors import ConfigError
-from maxent_robot.learning import campaign, run_directory, run_files
-from maxent_robot.learning.campaign import (
+from maxent_robot.learning import run_directory, run_files
+from maxent_robot.learning.campaigns import campaign
+from maxent_robot.learning.campaigns.campaign import (
     campaign_runs,
     find_campaign,
     load_campaign,
@@ -294,7 +295,7 @@ def test_a_child_is_asked_to_stop_by_the_end_of_its_input(tmp_path: Path) -> Non
         "time.sleep(60)\n"
     )
     child = subprocess.Popen(
-        [sys.executable, "-m", "maxent_robot.learning.child", "waiting", "word"],
+        [sys.executable, "-m", "maxent_robot.learning.campaigns.child", "waiting", "word"],
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[1]}"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

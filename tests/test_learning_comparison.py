@@ -16,15 +16,15 @@ import pytest
 from maxent_robot.cli.main import main
 from maxent_robot.config import to_mapping
 from maxent_robot.errors import ConfigError
-from maxent_robot.learning.comparison import RunGroup, find_runs, group_runs
-from maxent_robot.learning.comparison_figures import (
+from maxent_robot.learning.comparison.figures import (
     bootstrap_interval,
     group_figures,
     interquartile_mean,
     overall_figures,
     success_figures,
 )
-from maxent_robot.learning.comparison_report import draw_curves, format_report, write_tables
+from maxent_robot.learning.comparison.report import draw_curves, format_report, write_tables
+from maxent_robot.learning.comparison.run_groups import RunGroup, find_runs, group_runs
 from maxent_robot.learning.run_directory import train_config
 from maxent_robot.trials.statistics import wilson_interval
 from maxent_robot.yaml_file import write_yaml

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from maxent_robot.errors import ConfigError
 
 if TYPE_CHECKING:
-    from maxent_robot.learning.campaign import Campaign
-    from maxent_robot.learning.executors import Executor
+    from maxent_robot.learning.campaigns.campaign import Campaign
+    from maxent_robot.learning.campaigns.executors import Executor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def is_wanted(arguments: argparse.Namespace) -> bool:
     Raises:
         ConfigError: they exclude each other.
     """
-    from maxent_robot.learning.campaign import parse_seeds
+    from maxent_robot.learning.campaigns.campaign import parse_seeds
 
     if arguments.jobs is not None and arguments.jobs < 1:
         raise ConfigError(f"--jobs is {arguments.jobs}, must be at least 1")
@@ -64,8 +64,8 @@ def check_is_one_run(arguments: argparse.Namespace) -> None:
 
 def begin(arguments: argparse.Namespace, name: str, path: Path, shelf: Path, assignments: list[str]) -> int:
     """Carry out a new campaign of the configuration `name`, whose file is `path`."""
-    from maxent_robot.learning.campaign import make_campaign, new_campaign, parse_sweep
-    from maxent_robot.learning.campaign_run import check_campaign
+    from maxent_robot.learning.campaigns.campaign import make_campaign, new_campaign, parse_sweep
+    from maxent_robot.learning.campaigns.campaign_run import check_campaign
     from maxent_robot.learning.run_directory import train_config
 
     if arguments.json is not None:
@@ -86,8 +86,8 @@ def begin(arguments: argparse.Namespace, name: str, path: Path, shelf: Path, ass
 
 def resume(arguments: argparse.Namespace, directory: Path) -> int:
     """Go on with the campaign in `directory`."""
-    from maxent_robot.learning.campaign import load_campaign
-    from maxent_robot.learning.campaign_run import check_campaign
+    from maxent_robot.learning.campaigns.campaign import load_campaign
+    from maxent_robot.learning.campaigns.campaign_run import check_campaign
 
     if arguments.steps is not None or arguments.minutes is not None or arguments.json is not None:
         raise ConfigError(f"{directory} is a campaign, which goes on with its own settings: only --jobs and --ray fit")
@@ -98,7 +98,7 @@ def resume(arguments: argparse.Namespace, directory: Path) -> int:
 
 
 def _executor(arguments: argparse.Namespace) -> Executor:
-    from maxent_robot.learning.executors import LocalExecutor, RayExecutor
+    from maxent_robot.learning.campaigns.executors import LocalExecutor, RayExecutor
 
     if arguments.ray is not None:
         return RayExecutor(arguments.ray or None, arguments.jobs)
@@ -106,8 +106,8 @@ def _executor(arguments: argparse.Namespace) -> Executor:
 
 
 def _carry_out(arguments: argparse.Namespace, campaign: Campaign, directory: Path, executor: Executor) -> int:
-    from maxent_robot.learning.campaign import campaign_runs
-    from maxent_robot.learning.campaign_run import carry_out
+    from maxent_robot.learning.campaigns.campaign import campaign_runs
+    from maxent_robot.learning.campaigns.campaign_run import carry_out
     from maxent_robot.learning.interrupts import StopRequest
     from maxent_robot.learning.run_files import locked
 

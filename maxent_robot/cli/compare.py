@@ -31,9 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigError: a directory is neither a run nor a campaign, no run has ended, or two are the same sample.
     """
     from maxent_robot.errors import ConfigError
-    from maxent_robot.learning.comparison import find_runs, group_runs
-    from maxent_robot.learning.comparison_figures import group_figures, overall_figures
-    from maxent_robot.learning.comparison_report import FIGURE_FILE, draw_curves, format_report, write_tables
+    from maxent_robot.learning.comparison.figures import group_figures, overall_figures
+    from maxent_robot.learning.comparison.report import FIGURE_FILE, draw_curves, format_report, write_tables
+    from maxent_robot.learning.comparison.run_groups import find_runs, group_runs
 
     finished, unfinished = find_runs(arguments.runs)
     if not finished:

@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     for library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(library, "1")  # read when NumPy and PyTorch load: a second thread only gets in the way
     from maxent_robot.errors import ConfigError
-    from maxent_robot.learning.campaign import find_campaign
+    from maxent_robot.learning.campaigns.campaign import find_campaign
     from maxent_robot.learning.run_directory import config_path
 
     if arguments.name is None and arguments.env is None and arguments.resume in (None, "latest"):

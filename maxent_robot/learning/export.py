@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from maxent_robot.errors import MaxentRobotError
+from maxent_robot.learning.graphs.onnx_graph import actor_graph, critic_graph
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
-from maxent_robot.learning.onnx_graph import actor_graph, critic_graph
 
 PARITY_LIMIT = 1e-5
 """Largest relative difference of PyTorch and ONNX Runtime with which a graph is accepted."""

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from maxent_robot.learning.averaged_network import AveragedNetwork
+from maxent_robot.learning.graphs.sac_graphs import SacShape, actor_gradient_graph, critic_gradient_graph
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 from maxent_robot.learning.replay import Batch
-from maxent_robot.learning.sac_graphs import SacShape, actor_gradient_graph, critic_gradient_graph
 
 
 class FastSacUpdate:

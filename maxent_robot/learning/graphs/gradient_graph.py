@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto, numpy_helper
 
-from maxent_robot.learning.graph_builder import GraphBuilder
+from maxent_robot.learning.graphs.graph_builder import GraphBuilder
 
 
 @dataclass(frozen=True)

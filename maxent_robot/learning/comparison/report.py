@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maxent_robot.learning.comparison import RunGroup
-from maxent_robot.learning.comparison_figures import MINIMUM_SEEDS, bootstrap_interval, interquartile_mean
+from maxent_robot.learning.comparison.figures import MINIMUM_SEEDS, bootstrap_interval, interquartile_mean
+from maxent_robot.learning.comparison.run_groups import RunGroup
 from maxent_robot.trials.figures import GRID, INK, MUTED
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Runs a module until standard input ends, which is a request to stop as by SIGTERM.
 
-`python -m maxent_robot.learning.child MODULE ARGUMENTS...` (see `maxent_robot.child_process`). So a training run writes
-its checkpoint and ends both when its parent asks for it and when the parent is dead.
+`python -m maxent_robot.learning.campaigns.child MODULE ARGUMENTS...` (see `maxent_robot.child_process`). So a training
+run writes its checkpoint and ends both when its parent asks for it and when the parent is dead.
 """
 
 from __future__ import annotations

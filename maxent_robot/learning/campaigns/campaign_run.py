@@ -16,10 +16,10 @@ from maxent_robot.config import to_mapping
 from maxent_robot.errors import ConfigError
 from maxent_robot.learning import tasks
 from maxent_robot.learning.algorithms import check_algorithm
-from maxent_robot.learning.campaign import Campaign, CampaignRun, campaign_runs
+from maxent_robot.learning.campaigns.campaign import Campaign, CampaignRun, campaign_runs
+from maxent_robot.learning.campaigns.executors import POLL_S, Executor, ExecutorError
 from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.evaluation import describe_evaluation
-from maxent_robot.learning.executors import POLL_S, Executor, ExecutorError
 from maxent_robot.learning.run_directory import train_config
 from maxent_robot.learning.run_files import RESULT_FILE
 

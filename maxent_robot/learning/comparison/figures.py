@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from maxent_robot.learning.comparison import RunGroup
+from maxent_robot.learning.comparison.run_groups import RunGroup
 from maxent_robot.trials.statistics import wilson_interval
 
 MINIMUM_SEEDS = 3

@@ -13,7 +13,7 @@ import onnx
 from onnx import helper
 from torch import Tensor, nn
 
-from maxent_robot.learning.graph_builder import GraphBuilder
+from maxent_robot.learning.graphs.graph_builder import GraphBuilder
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from maxent_robot.config import load_config, to_mapping
 from maxent_robot.errors import ConfigError
-from maxent_robot.learning.campaign import campaign_runs, is_campaign, load_campaign
+from maxent_robot.learning.campaigns.campaign import campaign_runs, is_campaign, load_campaign
 from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.run_files import CONFIG_FILE, RESULT_FILE
 

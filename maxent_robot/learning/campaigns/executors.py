@@ -198,7 +198,7 @@ def run_command(
     if stopped():
         return None
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "maxent_robot.learning.child", "maxent_robot.cli.main", *words]
+    command = [sys.executable, "-m", "maxent_robot.learning.campaigns.child", "maxent_robot.cli.main", *words]
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maxent_robot.learning.distribution import HALF_LOG_2PI, LOG_2
-from maxent_robot.learning.gradient_graph import GradientGraph, Layer
+from maxent_robot.learning.graphs.gradient_graph import GradientGraph, Layer
 
 
 @dataclass(frozen=True)

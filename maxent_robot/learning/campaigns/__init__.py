@@ -1,0 +1,1 @@
+"""Several training runs at a time: seeds and sweeps, here or on a cluster."""

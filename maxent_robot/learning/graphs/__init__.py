@@ -1,0 +1,1 @@
+"""Networks and their gradients as ONNX graphs, written operator by operator."""
