@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -24,9 +23,9 @@ from maxent_robot.learning.evaluation import (
     describe_evaluation,
     evaluate_policy,
     evaluation_score,
-    finished_episodes,
 )
 from maxent_robot.learning.progress import ProgressLog, ScalarMeans, format_seconds
+from maxent_robot.learning.recent_episodes import RecentEpisodes
 from maxent_robot.learning.replay import NStepAssembler, ReplayMemory
 from maxent_robot.learning.stopwatch import Stopwatch
 from maxent_robot.learning.warm_up import WarmUp
@@ -88,10 +87,8 @@ class Trainer:
         self.evaluations: list[dict[str, Any]] = []
         self.best: dict[str, Any] | None = None
         self.target_met = ""
-        self._successes: deque[bool] = deque(maxlen=config.trainer.success_window)
-        self._returns: deque[float] = deque(maxlen=config.trainer.success_window)
+        self.recent = RecentEpisodes(config.trainer.success_window)
         self._means = ScalarMeans()
-        self._episode_terms: dict[str, list[float]] = {}
         self._observation, self._privileged = environment.reset(self._environment_seed)
         self.learner.observe(self._observation)
 
@@ -99,13 +96,6 @@ class Trainer:
     def updates(self) -> int:
         """Updates done."""
         return self.learner.updates
-
-    @property
-    def recent_success(self) -> float:
-        """Success over the last hard episodes; 0 until half of the window is filled."""
-        if 2 * len(self._successes) < self.config.trainer.success_window:
-            return 0.0
-        return sum(self._successes) / len(self._successes)
 
     @property
     def makes_skill(self) -> bool:
@@ -156,7 +146,7 @@ class Trainer:
         environment.step_begin(action)
         self._update()
         self._store(head, surprisal, environment.step_end())
-        self.cost_ramp.advance(self.recent_success, environment.num_envs)
+        self.cost_ramp.advance(self.recent.success, environment.num_envs)
 
     def _update(self) -> None:
         settings = self.config.trainer
@@ -178,13 +168,7 @@ class Trainer:
             raise TrainingError(f"after {self.steps} steps the environment gave a value that is not finite")
         self.replay.add(rows)
         self._warm_up.end_episodes(ended)
-        for _, episode in finished_episodes(result):
-            if not episode.easy:
-                if episode.success is not None:
-                    self._successes.append(episode.success)
-                self._returns.append(float(episode.episode_return))
-            for name, value in episode.reward_terms.items():
-                self._episode_terms.setdefault(name, []).append(float(value))
+        self.recent.add(result.episodes)
         self._observation, self._privileged = result.observation, result.privileged
         self.learner.observe(self._observation)
         self.steps += self.environment.num_envs
@@ -235,14 +219,10 @@ class Trainer:
         means = self._means.read()
         self._require_finite(means)
         figures = {"cost_weight": self.cost_ramp.weight, "steps_per_s": steps_per_s, "updates": float(self.updates)}
-        if self._successes:
-            figures["success"] = self.recent_success
-        if self._returns:
-            figures["return"] = float(np.mean(self._returns))
+        figures.update(self.recent.figures())
         log.scalars("train", figures, self.steps)
         log.scalars(self.config.learner.algorithm, means, self.steps)
-        log.scalars("reward", {name: float(np.mean(v)) for name, v in self._episode_terms.items()}, self.steps)
-        self._episode_terms.clear()
+        log.scalars("reward", self.recent.read_reward_terms(), self.steps)
         settings = self.config.trainer
         left = (settings.steps - self.steps) / steps_per_s
         if settings.wall_minutes > 0.0:
@@ -291,8 +271,7 @@ class Trainer:
             "evaluations": self.evaluations,
             "best": self.best,
             "target_met": self.target_met,
-            "successes": list(self._successes),
-            "returns": list(self._returns),
+            "recent": self.recent.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -311,8 +290,7 @@ class Trainer:
         self.saved_steps = self.steps
         self.evaluations, self.best = state["evaluations"], state["best"]
         self.target_met = state["target_met"]
-        self._successes.extend(state["successes"])
-        self._returns.extend(state["returns"])
+        self.recent.load_state_dict(state["recent"])
 
 
 def configure_torch() -> None:
