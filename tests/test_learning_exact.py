@@ -77,7 +77,7 @@ def test_discrete_learners_reach_the_exact_soft_optimum(algorithm: str, problem:
         learner.update(transitions(mdp, 512, generator), 0.0)
     observation = torch.eye(mdp.states)
     with torch.no_grad():
-        q = learner.values(learner.critic.average, observation, observation[:, :0]).amin(dim=1).numpy()
+        q = learner.action_values(learner.critic.average, observation, observation[:, :0]).amin(dim=1).numpy()
     inside = ~mdp.terminal
     scale = np.ptp(exact.q[inside])
     assert np.abs(q - exact.q)[inside].max() <= 0.02 * scale
@@ -111,7 +111,7 @@ def test_soft_values_of_a_policy_do_not_depend_on_the_number_of_steps_in_a_backu
     observation = torch.eye(mdp.states)
     with torch.no_grad():
         policy = torch.softmax(learner.actor.online.output(observation).double(), dim=1).numpy()
-        q = learner.values(learner.critic.average, observation, observation[:, :0]).mean(dim=1).numpy()
+        q = learner.action_values(learner.critic.average, observation, observation[:, :0]).mean(dim=1).numpy()
     exact = mdp.action_values(policy_value(mdp, policy, temperature))
     hard = mdp.action_values(policy_value(mdp, policy, 0.0))
     inside = ~mdp.terminal
@@ -184,10 +184,12 @@ def train_regulator(updates: int, **settings: Any) -> tuple[SoftActorCritic, lis
     return learner, entropies
 
 
-def test_sac_reaches_the_soft_linear_quadratic_regulator() -> None:
+@pytest.mark.parametrize("algorithm", ["sac", "crossq"])
+def test_sac_and_crossq_reach_the_soft_linear_quadratic_regulator(algorithm: str) -> None:
     temperature = 0.03
     exact = soft_regulator(PROBLEM, temperature)
-    learner, _ = train_regulator(5000, initial_temperature=temperature, automatic_temperature=False)
+    settings = {"algorithm": algorithm, "initial_temperature": temperature, "automatic_temperature": False}
+    learner, _ = train_regulator(5000, policy_delay=1, **settings)
     generator = np.random.default_rng(1)
     state = generator.uniform(-0.4, 0.4, (400, 2)).astype(np.float32)
     assert np.abs(state @ exact.gain.T).max() < 0.5, "the squashed Gaussian has to be near a Gaussian"

@@ -16,6 +16,7 @@ from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.environment import Spaces
 from maxent_robot.learning.flat_adam import FlatAdam
 from maxent_robot.learning.flat_parameters import ALIGNMENT, flatten_parameters
+from maxent_robot.learning.optimised_network import AveragedNetwork
 
 OBSERVATION_SCALE = np.array([0.5, 1.0, 2.0, 4.0, 0.25], np.float32)
 PRIVILEGED_SCALE = np.array([3.0, 0.1], np.float32)
@@ -62,6 +63,8 @@ def test_a_hundred_updates_are_those_of_autograd(heads: int, layer_norm: bool, n
     for name, network in fast.networks().items():
         other = reference.networks()[name]
         torch.testing.assert_close(network.weights, other.weights, rtol=1e-6, atol=1e-9)
+        assert isinstance(network, AveragedNetwork)
+        assert isinstance(other, AveragedNetwork)
         torch.testing.assert_close(network.average_weights, other.average_weights, rtol=1e-6, atol=1e-9)
     assert not torch.equal(fast.actor.weights, make_learner().actor.weights)
 

@@ -12,17 +12,19 @@ from learners import ACTIONS, CONTINUOUS, COUNT, DISCRETE, OBSERVATION, make_bat
 
 from maxent_robot.errors import ConfigError
 from maxent_robot.learning.algorithms import ALGORITHMS, make_learner
+from maxent_robot.learning.algorithms.continuous import ContinuousLearner
+from maxent_robot.learning.algorithms.crossq import CrossQ
 from maxent_robot.learning.algorithms.ddpg import Ddpg
 from maxent_robot.learning.algorithms.discrete import DiscreteLearner
 from maxent_robot.learning.algorithms.discrete_sac import DiscreteSoftActorCritic
 from maxent_robot.learning.algorithms.sac import SoftActorCritic, make_actor
 from maxent_robot.learning.algorithms.td3 import Td3
-from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.config import DISCRETE_ALGORITHMS, CostRampConfig, LearnerConfig
 from maxent_robot.learning.cost_ramp import CostRamp
 from maxent_robot.learning.distribution import log_prob, reparameterised_sample
 from maxent_robot.learning.networks import CriticEnsemble
 from maxent_robot.learning.normaliser import ObservationNormaliser
+from maxent_robot.learning.optimised_network import AveragedNetwork
 from maxent_robot.learning.replay import Batch
 
 
@@ -113,17 +115,48 @@ def test_value_of_the_next_state_sac_is_the_least_q_less_alpha_log_pi() -> None:
     torch.testing.assert_close(value, (torch.minimum(q[:, 0], q[:, 1]) - 0.3 * log_prob).detach())
 
 
+def test_value_of_the_next_state_crossq_is_that_of_sac_by_critics_that_see_both_batches() -> None:
+    learner, batch = small_learner("crossq", initial_temperature=0.3, hidden_sizes=(16,)), make_batch(16)
+    assert isinstance(learner, CrossQ)
+    learner.update(make_batch(64, 1), 0.0)  # moves the running statistics away from those of a batch
+    state = learner.generator.get_state()
+    q, value = learner.values(batch)
+    learner.generator.set_state(state)
+    mean, log_std = learner.actor.online(batch.next_observation)
+    action, log_prob = reparameterised_sample(mean, log_std, learner.noise(16))
+    here = torch.cat([batch.observation, batch.privileged, batch.action], dim=1)
+    after = torch.cat([batch.next_observation, batch.next_privileged, action.detach()], dim=1)
+    columns = [normalised_head(head, torch.cat([here, after])) for head in learner.critic.online.heads]
+    joint = torch.cat(columns, dim=1)
+    torch.testing.assert_close(q, joint[:16])
+    torch.testing.assert_close(value, (joint[16:].amin(dim=1) - 0.3 * log_prob).detach(), rtol=1e-4, atol=1e-4)
+    assert not value.requires_grad
+    assert not learner.critic.online.training, "the policy is improved by the running statistics"
+
+
+def normalised_head(head: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """The value of a head of one hidden layer, with the moments of `inputs` themselves."""
+    first, dense, _, second, last = head.children()
+
+    def normalise(x: torch.Tensor, layer: Any) -> torch.Tensor:
+        scaled = (x - x.mean(dim=0)) / (x.var(dim=0, correction=0) + layer.eps).sqrt()
+        return scaled * layer.weight + layer.bias
+
+    value: torch.Tensor = last(normalise(torch.relu(dense(normalise(inputs, first))), second))
+    return value
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_backup_discounts_the_next_value_and_ends_with_the_episode(algorithm: str) -> None:
     """Next values of 10 make critics that fit the backup R - w C + alpha H + 10 discount, discount 0 after the end."""
     learner = small_learner(algorithm, critic_learning_rate=3e-3, fast_update=False)
     batch = make_batch(24, discrete=algorithm in DISCRETE_ALGORITHMS)
-    learner.next_value = lambda batch: torch.full_like(batch.reward, 10.0)  # type: ignore[method-assign]
+    learner.values = lambda batch: (learner.q(batch), torch.full_like(batch.reward, 10.0))  # type: ignore[method-assign]
     for _ in range(900):
         loss = learner.improve_critic(batch, 0.5)["critic_loss"]
     assert float(loss) < 3e-3
     alpha = learner.entropy_weight
-    assert (alpha > 0.0) == (algorithm in ("sac", "discrete_sac", "soft_q"))
+    assert (alpha > 0.0) == (algorithm in ("sac", "crossq", "discrete_sac", "soft_q"))
     expected = batch.reward - 0.5 * batch.cost + alpha * batch.surprisal + 10.0 * batch.discount
     assert float(expected.std()) > 3.0
     assert float((learner.q(batch) - expected[:, None]).detach().abs().mean()) < 0.1
@@ -145,17 +178,17 @@ def test_discrete_actor_moves_to_the_softmax_of_q() -> None:
     for _ in range(600):
         learner.improve_policy(batch)
     with torch.no_grad():
-        q = learner.values(learner.critic.online, batch.observation, batch.privileged).amin(dim=1)
+        q = learner.action_values(learner.critic.online, batch.observation, batch.privileged).amin(dim=1)
         difference = learner.actor.online(batch.observation).exp() - torch.softmax(q / 0.5, dim=1)
     assert float(difference.abs().max()) < 0.02
 
 
-def test_td3_moves_actor_and_averages_every_other_update() -> None:
-    learner = small_learner("td3")
-    assert isinstance(learner, Td3)
+@pytest.mark.parametrize("algorithm", ["td3", "crossq"])
+def test_actor_and_averages_move_every_other_update(algorithm: str) -> None:
+    learner = cast(ContinuousLearner, small_learner(algorithm))
     moved = []
     for number in range(4):
-        weights = learner.actor.weights, learner.critic.average_weights
+        weights = learner.actor.weights, learner.actor.average_weights
         before = [weight.detach().clone() for weight in weights]
         learner.update(make_batch(32, number), 0.0)
         moved.append([not torch.equal(old, new) for old, new in zip(before, weights, strict=True)])

@@ -8,7 +8,7 @@ from typing import Any
 
 from maxent_robot.config import setting
 
-CONTINUOUS_ALGORITHMS = ("ddpg", "td3", "sac")
+CONTINUOUS_ALGORITHMS = ("ddpg", "td3", "sac", "crossq")
 DISCRETE_ALGORITHMS = ("dqn", "soft_q", "discrete_sac")
 ALGORITHM_NAMES = CONTINUOUS_ALGORITHMS + DISCRETE_ALGORITHMS
 
@@ -22,7 +22,7 @@ class LearnerConfig:
     critic_heads: int = setting(
         2, minimum=1, doc="Q functions; the least of them is used (ddpg, dqn and soft_q have one)"
     )
-    layer_norm: bool = setting(True, doc="LayerNorm after each hidden layer of the critics")
+    layer_norm: bool = setting(True, doc="LayerNorm in each hidden layer of the critics; not crossq")
     normalise_observation: bool = setting(
         False, doc="subtract the running mean of the observations and divide by their deviation; else by fixed scales"
     )
@@ -32,6 +32,7 @@ class LearnerConfig:
     replay_capacity: int = setting(500_000, minimum=1, doc="transitions kept")
     actor_learning_rate: float = setting(3e-4, minimum=0.0, doc="Adam, actor")
     critic_learning_rate: float = setting(3e-4, minimum=0.0, doc="Adam, critics")
+    momentum: float = setting(0.9, minimum=0.0, maximum=0.999, doc="Adam, beta 1, networks")
     target_rate: float = setting(
         0.005, minimum=0.0, maximum=1.0, doc="share of the critics mixed into their targets, and of a target actor"
     )
@@ -39,15 +40,15 @@ class LearnerConfig:
         0.0005,
         minimum=0.0,
         maximum=1.0,
-        doc="sac, discrete_sac: share of the actor mixed into its running average, which is evaluated; 1 is the actor",
+        doc="sac, crossq, discrete_sac: share of the actor mixed into its running average, which is judged",
     )
-    initial_temperature: float = setting(0.1, minimum=1e-8, doc="sac, discrete_sac, soft_q: alpha at the start")
+    initial_temperature: float = setting(0.1, minimum=1e-8, doc="sac, crossq, discrete_sac, soft_q: alpha at the start")
     automatic_temperature: bool = setting(
-        True, doc="sac, discrete_sac: alpha by dual ascent on the entropy constraint; false: alpha stays"
+        True, doc="sac, crossq, discrete_sac: alpha by dual ascent on the entropy constraint; false: alpha stays"
     )
     temperature_learning_rate: float = setting(3e-4, minimum=0.0, doc="Adam, log temperature")
     target_entropy_per_action: float = setting(
-        -1.0, unit="nat", doc="sac: entropy sought for each action axis in [-1, 1]"
+        -1.0, unit="nat", doc="sac, crossq: entropy sought for each action axis in [-1, 1]"
     )
     target_entropy_share: float = setting(
         0.5,
@@ -55,15 +56,17 @@ class LearnerConfig:
         maximum=1.0,
         doc="discrete_sac: entropy sought, as a share of log(number of actions)",
     )
-    log_std_minimum: float = setting(-5.0, doc="sac: lower bound of the log standard deviation before tanh")
-    log_std_maximum: float = setting(2.0, doc="sac: upper bound of the log standard deviation before tanh")
-    log_std_initial: float = setting(-1.5, doc="sac: log standard deviation before training, between these bounds")
+    log_std_minimum: float = setting(-5.0, doc="sac, crossq: lower bound of the log standard deviation before tanh")
+    log_std_maximum: float = setting(2.0, doc="sac, crossq: upper bound of the log standard deviation before tanh")
+    log_std_initial: float = setting(-1.5, doc="sac, crossq: log standard deviation at the start, between these bounds")
     exploration_noise: float = setting(
         0.1, minimum=0.0, doc="ddpg, td3: standard deviation of the noise added to actions in training"
     )
     target_noise: float = setting(0.2, minimum=0.0, doc="td3: standard deviation of the noise on the target's action")
     target_noise_bound: float = setting(0.5, minimum=0.0, doc="td3: bound of that noise")
-    policy_delay: int = setting(2, minimum=1, doc="td3: critic updates for each update of the actor and the targets")
+    policy_delay: int = setting(
+        2, minimum=1, doc="td3, crossq: critic updates for each update of the actor and of the averages"
+    )
     exploration_rate: float = setting(0.1, minimum=0.0, maximum=1.0, doc="dqn: share of random actions in training")
     fast_update: bool = setting(
         True, doc="sac: gradients by hand; false: by autograd, which is the reference and slower"

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from maxent_robot.learning.algorithms.sac import soft_value
-from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
+from maxent_robot.learning.optimised_network import AveragedNetwork
 from maxent_robot.learning.progress import ScalarMeans
 from maxent_robot.learning.replay import ReplayMemory
 

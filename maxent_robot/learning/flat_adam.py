@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class FlatAdam:
-    """Adam (Kingma & Ba 2015) with its usual settings, by PyTorch's fused kernel.
+    """Adam (Kingma & Ba 2015) with beta 2 of 0.999, by PyTorch's fused kernel.
 
     `torch.optim.Adam` ends in the same kernel, but also looks after groups of parameters, which costs more than the
     step on a network of this size.
@@ -18,10 +18,11 @@ class FlatAdam:
     Args:
         parameter: changed in place, by its `grad`, which has to be there.
         learning_rate: step size.
+        momentum: beta 1.
     """
 
-    def __init__(self, parameter: Tensor, learning_rate: float) -> None:
-        self.learning_rate = learning_rate
+    def __init__(self, parameter: Tensor, learning_rate: float, momentum: float = 0.9) -> None:
+        self.learning_rate, self.momentum = learning_rate, momentum
         assert parameter.grad is not None
         self._parameter, self._gradient = parameter.data, parameter.grad
         self._mean, self._square = torch.zeros_like(parameter.data), torch.zeros_like(parameter.data)
@@ -39,7 +40,7 @@ class FlatAdam:
             [],
             [self._count],
             lr=self.learning_rate,
-            beta1=0.9,
+            beta1=self.momentum,
             beta2=0.999,
             weight_decay=0.0,
             eps=1e-8,

@@ -147,6 +147,39 @@ class CriticEnsemble(nn.Module):
         return torch.cat([head(features) for head in self.heads], dim=-1)
 
 
+class BatchNormCritics(nn.Module):
+    """As `CriticEnsemble`, with batch normalisation of the inputs and after each ReLU.
+
+    In training mode the statistics are those of the batch, else their running means.
+    """
+
+    input_offset: Tensor
+    input_scale: Tensor
+
+    def __init__(self, input_scales: Sequence[np.ndarray], hidden_sizes: Sequence[int], heads: int) -> None:
+        super().__init__()
+        scale = np.concatenate([np.asarray(part, np.float32) for part in input_scales])
+        self.register_buffer("input_offset", torch.zeros_like(_scale(scale)))
+        self.register_buffer("input_scale", _scale(scale))
+        self.heads = nn.ModuleList(self._head(len(scale), hidden_sizes) for _ in range(heads))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """As `CriticEnsemble`."""
+        features = (torch.cat(inputs, dim=-1) - self.input_offset) / self.input_scale
+        return torch.cat([head(features) for head in self.heads], dim=-1)
+
+    @staticmethod
+    def _head(input_size: int, hidden_sizes: Sequence[int]) -> nn.Sequential:
+        layers: list[nn.Module] = [_batch_norm(input_size)]
+        for fan_in, fan_out in itertools.pairwise([input_size, *hidden_sizes]):
+            layers += [nn.Linear(fan_in, fan_out), nn.ReLU(), _batch_norm(fan_out)]
+        return nn.Sequential(*layers, nn.Linear(hidden_sizes[-1], 1))
+
+
+def _batch_norm(size: int) -> nn.BatchNorm1d:
+    return nn.BatchNorm1d(size, eps=1e-3, momentum=0.01)  # those of Bhatt et al. 2024
+
+
 def dense_layers(input_size: int, hidden_sizes: Sequence[int], layer_norm: bool) -> list[nn.Module]:
     """Linear, LayerNorm where asked for, and ReLU, for each hidden layer."""
     layers: list[nn.Module] = []

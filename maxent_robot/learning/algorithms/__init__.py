@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from maxent_robot.errors import ConfigError
+from maxent_robot.learning.algorithms.crossq import CrossQ
 from maxent_robot.learning.algorithms.ddpg import Ddpg
 from maxent_robot.learning.algorithms.discrete_sac import DiscreteSoftActorCritic
 from maxent_robot.learning.algorithms.dqn import DeepQLearning
@@ -19,6 +20,7 @@ ALGORITHMS: dict[str, type[Learner]] = {
     "ddpg": Ddpg,
     "td3": Td3,
     "sac": SoftActorCritic,
+    "crossq": CrossQ,
     "dqn": DeepQLearning,
     "soft_q": SoftQLearning,
     "discrete_sac": DiscreteSoftActorCritic,

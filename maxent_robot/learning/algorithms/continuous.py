@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from maxent_robot.learning.algorithms.learner import Learner
-from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.networks import CriticEnsemble
+from maxent_robot.learning.optimised_network import AveragedNetwork, OptimisedNetwork
 from maxent_robot.learning.replay import Batch
 
 
@@ -18,6 +19,7 @@ class ContinuousLearner(Learner):
     """`critic`, Q(observation, privileged, action), and `actor`, which sees the observation alone."""
 
     actor: AveragedNetwork[Any]
+    critic: Any  # with targets or without
 
     @property
     def heads(self) -> int:
@@ -25,20 +27,24 @@ class ContinuousLearner(Learner):
         return self.config.critic_heads
 
     def build(self) -> None:
-        config = self.config
-        scales = [*self.critic_scales(), np.ones(self.spaces.action_size, np.float32)]
         self.actor = self.make_actor()
-        self.critic = AveragedNetwork(
-            lambda: CriticEnsemble(scales, config.hidden_sizes, self.heads, config.layer_norm),
-            config.critic_learning_rate,
-            config.target_rate,
-        )
+        self.critic = self.make_critic([*self.critic_scales(), np.ones(self.spaces.action_size, np.float32)])
 
     @abstractmethod
     def make_actor(self) -> AveragedNetwork[Any]:
         """The actor with its average."""
 
-    def networks(self) -> dict[str, AveragedNetwork[Any]]:
+    def make_critic(self, scales: Sequence[np.ndarray]) -> OptimisedNetwork[Any]:
+        """The critics, with their targets if there are any; `scales` of observation, privileged vector and action."""
+        config = self.config
+        return AveragedNetwork(
+            lambda: CriticEnsemble(scales, config.hidden_sizes, self.heads, config.layer_norm),
+            config.critic_learning_rate,
+            config.target_rate,
+            config.momentum,
+        )
+
+    def networks(self) -> dict[str, OptimisedNetwork[Any]]:
         return {"actor": self.actor, "critic": self.critic}
 
     def q(self, batch: Batch) -> Tensor:

@@ -6,10 +6,10 @@ import numpy as np
 from torch import Tensor
 
 from maxent_robot.learning.algorithms.continuous import ContinuousLearner
-from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.evaluation import Policy
 from maxent_robot.learning.networks import DeterministicActor
 from maxent_robot.learning.numpy_actor import NumpyActor
+from maxent_robot.learning.optimised_network import AveragedNetwork
 from maxent_robot.learning.replay import Batch
 
 
@@ -28,6 +28,7 @@ class Ddpg(ContinuousLearner):
             lambda: DeterministicActor(spaces.observation_scale, spaces.action_size, config.hidden_sizes),
             config.actor_learning_rate,
             config.target_rate,
+            config.momentum,
         )
 
     def next_value(self, batch: Batch) -> Tensor:

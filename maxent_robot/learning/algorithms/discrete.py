@@ -9,15 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from maxent_robot.learning.algorithms.learner import Learner
-from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.evaluation import Policy
 from maxent_robot.learning.networks import CriticEnsemble
+from maxent_robot.learning.optimised_network import AveragedNetwork, OptimisedNetwork
 from maxent_robot.learning.replay import Batch
 
 
 class DiscreteLearner(Learner):
     """`critic`, Q(state) for all actions; actions travel as (n, 1) float32 numbers."""
 
+    critic: AveragedNetwork[CriticEnsemble]
     heads = 1
     sees_privileged = False
     """Whether the critics see the privileged vector; not where they are the policy."""
@@ -31,28 +32,29 @@ class DiscreteLearner(Learner):
             ),
             config.critic_learning_rate,
             config.target_rate,
+            config.momentum,
         )
 
-    def networks(self) -> dict[str, AveragedNetwork[Any]]:
+    def networks(self) -> dict[str, OptimisedNetwork[Any]]:
         return {"critic": self.critic}
 
-    def values(self, critic: CriticEnsemble, observation: Tensor, privileged: Tensor) -> Tensor:
+    def action_values(self, critic: CriticEnsemble, observation: Tensor, privileged: Tensor) -> Tensor:
         """(batch, heads, action_count)."""
         state = (observation, privileged) if self.sees_privileged else (observation,)
         return critic(*state).view(len(observation), self.heads, self.spaces.action_count)
 
     def next_q(self, batch: Batch) -> Tensor:
         """The least of the target critics in the next states, (batch, action_count)."""
-        return self.values(self.critic.average, batch.next_observation, batch.next_privileged).amin(dim=1)
+        return self.action_values(self.critic.average, batch.next_observation, batch.next_privileged).amin(dim=1)
 
     def q(self, batch: Batch) -> Tensor:
-        q = self.values(self.critic.online, batch.observation, batch.privileged)
+        q = self.action_values(self.critic.online, batch.observation, batch.privileged)
         number = batch.action.long().unsqueeze(1).expand(-1, self.heads, 1)
         return q.gather(2, number).squeeze(2)
 
     def preferences(self, observation: Tensor) -> Tensor:
         """What the policy without exploration takes the greatest of, (n, action_count)."""
-        return self.values(self.critic.online, observation, observation[:, :0]).amin(dim=1)
+        return self.action_values(self.critic.online, observation, observation[:, :0]).amin(dim=1)
 
     @property
     def judged(self) -> nn.Module:

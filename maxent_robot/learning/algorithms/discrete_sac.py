@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from maxent_robot.learning.algorithms.discrete import DiscreteLearner
-from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.networks import CategoricalActor
+from maxent_robot.learning.optimised_network import AveragedNetwork, OptimisedNetwork
 from maxent_robot.learning.replay import Batch
 from maxent_robot.learning.temperature import Temperature
 
@@ -30,6 +30,7 @@ class DiscreteSoftActorCritic(DiscreteLearner):
             lambda: CategoricalActor(spaces.observation_scale, spaces.action_count, config.hidden_sizes),
             config.actor_learning_rate,
             config.actor_average_rate,
+            config.momentum,
         )
         self.temperature = Temperature(
             config.initial_temperature,
@@ -37,7 +38,7 @@ class DiscreteSoftActorCritic(DiscreteLearner):
             config.temperature_learning_rate if config.automatic_temperature else None,
         )
 
-    def networks(self) -> dict[str, AveragedNetwork[Any]]:
+    def networks(self) -> dict[str, OptimisedNetwork[Any]]:
         return {"actor": self.actor, "critic": self.critic}
 
     def next_value(self, batch: Batch) -> Tensor:
@@ -47,7 +48,7 @@ class DiscreteSoftActorCritic(DiscreteLearner):
     def improve_policy(self, batch: Batch) -> dict[str, float]:
         """Minimise E_s sum_a pi(a|s) (alpha log pi(a|s) - min_i Q_i(s, a)), then move alpha."""
         with torch.no_grad():
-            q = self.values(self.critic.online, batch.observation, batch.privileged).amin(dim=1)
+            q = self.action_values(self.critic.online, batch.observation, batch.privileged).amin(dim=1)
         log_prob = self.actor.online(batch.observation)
         prob = log_prob.exp()
         loss = (prob * (self.temperature.value * log_prob - q)).sum(dim=-1).mean()

@@ -14,9 +14,9 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.graphs.sac_graphs import SacShape, actor_gradient_graph, critic_gradient_graph
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
+from maxent_robot.learning.optimised_network import AveragedNetwork
 from maxent_robot.learning.replay import Batch
 
 

@@ -10,6 +10,7 @@ The algorithms differ in `next_value`, what the backup takes the next state to b
 | ddpg | Q(s', mu(s')) | a network mu moved up Q(s, mu(s)) |
 | td3 | min_i Q_i(s', mu(s') + noise) | as ddpg |
 | sac | min_i Q_i(s', a) - alpha log pi(a given s'), a ~ pi | a network moved towards exp(min_i Q_i / alpha) |
+| crossq | as sac, without targets | as sac, every few updates |
 
 (B. Eysenbach, "Maximum Entropy RL", CMU 10-703.)
 """
@@ -24,12 +25,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.environment import Spaces
 from maxent_robot.learning.evaluation import Policy
-from maxent_robot.learning.networks import CriticEnsemble
 from maxent_robot.learning.normaliser import ObservationNormaliser
+from maxent_robot.learning.optimised_network import OptimisedNetwork
 from maxent_robot.learning.replay import Batch
 from maxent_robot.learning.temperature import Temperature
 
@@ -45,7 +45,7 @@ class Learner(ABC):
         seed: of the initial weights and of all noise.
     """
 
-    critic: AveragedNetwork[CriticEnsemble]
+    critic: OptimisedNetwork[Any]
     temperature: Temperature | None = None
 
     def __init__(self, config: LearnerConfig, spaces: Spaces, seed: int) -> None:
@@ -59,7 +59,7 @@ class Learner(ABC):
         places = [
             (module.get_buffer(f"{name}_offset"), module.get_buffer(f"{name}_scale"))
             for network in self.networks().values()
-            for module in (network.online, network.average)
+            for module in network.modules
             for name in ("observation", "input")
             if hasattr(module, f"{name}_scale")
         ]
@@ -71,7 +71,7 @@ class Learner(ABC):
         """Make the networks."""
 
     @abstractmethod
-    def networks(self) -> dict[str, AveragedNetwork[Any]]:
+    def networks(self) -> dict[str, OptimisedNetwork[Any]]:
         """All networks by name."""
 
     @abstractmethod
@@ -108,9 +108,20 @@ class Learner(ABC):
         """Weight of the entropy in the return: alpha, or 0."""
         return 0.0 if self.temperature is None else self.temperature.value
 
+    @property
+    def policy_period(self) -> int:
+        """Updates of the critics for each of the policy and the averages."""
+        return 1
+
     def improve_policy(self, batch: Batch) -> dict[str, float]:
         """One step of what the policy has of its own. Returns scalars to log."""
         return {}
+
+    def values(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """`q` of the batch, with its graph, and `next_value` without."""
+        with torch.no_grad():
+            next_value = self.next_value(batch)
+        return self.q(batch), next_value
 
     def improve_critic(self, batch: Batch, cost_weight: float) -> dict[str, float]:
         """Minimise the mean squared error of each head to y = R - w C + alpha H + gamma^k V(s').
@@ -118,19 +129,19 @@ class Learner(ABC):
         R, C and H are sums over k <= n steps, H of the surprisal of the actions after the first; the discount is 0
         instead of gamma^k where the episode terminated.
         """
-        with torch.no_grad():
-            paid = batch.reward - cost_weight * batch.cost + self.entropy_weight * batch.surprisal
-            target = paid + batch.discount * self.next_value(batch)
-        q = self.q(batch)
+        q, next_value = self.values(batch)
+        paid = batch.reward - cost_weight * batch.cost + self.entropy_weight * batch.surprisal
+        target = paid + batch.discount * next_value
         loss = 0.5 * (q - target.unsqueeze(-1)).square().mean()
         return {"critic_loss": self.critic.minimise(loss), "q": q.mean().item()}
 
     def update(self, batch: Batch, cost_weight: float) -> dict[str, float]:
-        """One step of critics, policy and averages, in this order. Returns scalars to log."""
+        """One step of critics and, when due, of policy and averages, in this order. Returns scalars to log."""
         info = self.improve_critic(batch, cost_weight)
-        info.update(self.improve_policy(batch))
         self.updates += 1
-        self.follow()
+        if self.updates % self.policy_period == 0:
+            info.update(self.improve_policy(batch))
+            self.follow()
         return info
 
     def follow(self) -> None:

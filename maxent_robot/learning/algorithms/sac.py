@@ -11,12 +11,12 @@ from torch import Tensor
 from maxent_robot.inference.sampler import squashed_log_prob
 from maxent_robot.learning.algorithms.continuous import ContinuousLearner
 from maxent_robot.learning.algorithms.fast_sac import FastSacUpdate
-from maxent_robot.learning.averaged_network import AveragedNetwork
 from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.distribution import reparameterised_sample
 from maxent_robot.learning.evaluation import Policy
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
 from maxent_robot.learning.numpy_actor import NumpyActor
+from maxent_robot.learning.optimised_network import AveragedNetwork
 from maxent_robot.learning.replay import Batch
 from maxent_robot.learning.temperature import Temperature
 
@@ -48,7 +48,13 @@ class SoftActorCritic(ContinuousLearner):
             lambda: make_actor(config, spaces.observation_scale, spaces.action_size),
             config.actor_learning_rate,
             config.actor_average_rate,
+            config.momentum,
         )
+
+    @property
+    def has_graphs(self) -> bool:
+        """Whether the gradients come from graphs; else by autograd."""
+        return self.config.fast_update
 
     def next_value(self, batch: Batch) -> Tensor:
         state = batch.next_observation, batch.next_privileged
@@ -56,11 +62,11 @@ class SoftActorCritic(ContinuousLearner):
         return soft_value(*state[:1], state, self.actor.online, self.critic.average, self.temperature.value, noise)
 
     def use_threads(self, count: int) -> None:
-        super().use_threads(1 if self.config.fast_update else count)
+        super().use_threads(1 if self.has_graphs else count)
         self._threads, self._fast = count, None
 
     def update(self, batch: Batch, cost_weight: float) -> dict[str, float]:
-        if not self.config.fast_update:
+        if not self.has_graphs:
             return super().update(batch, cost_weight)
         if self._fast is None:
             self._fast = FastSacUpdate(self.actor, self.critic, self._threads)

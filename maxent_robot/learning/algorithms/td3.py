@@ -19,23 +19,11 @@ class Td3(Ddpg):
         return self.config.critic_heads
 
     @property
-    def is_policy_due(self) -> bool:
-        """Whether this update moves the actor and the averages."""
-        return (self.updates + 1) % self.config.policy_delay == 0
+    def policy_period(self) -> int:
+        return self.config.policy_delay
 
     def next_value(self, batch: Batch) -> Tensor:
         bound = self.config.target_noise_bound
         noise = (self.config.target_noise * self.noise(len(batch.reward))).clamp_(-bound, bound)
         action = (self.actor.average(batch.next_observation) + noise).clamp_(-1.0, 1.0)
         return self.critic.average(batch.next_observation, batch.next_privileged, action).amin(dim=-1)
-
-    def improve_policy(self, batch: Batch) -> dict[str, float]:
-        if self.is_policy_due:
-            self._last_loss = super().improve_policy(batch)["actor_loss"]
-        return {"actor_loss": self._last_loss}
-
-    def follow(self) -> None:
-        if self.updates % self.config.policy_delay == 0:
-            super().follow()
-
-    _last_loss = 0.0
