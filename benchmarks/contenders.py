@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 
 from environment import PEER_PYTHON, peer_python
 
-CONTENDERS = ("stable_baselines3", "maxent_robot", "maxent_robot_fast", "cleanrl")
+CONTENDERS = ("stable_baselines3", "maxent_robot", "maxent_robot_crossq", "cleanrl")
 PEER_SCRIPTS = {"stable_baselines3": "stable_baselines3_sac.py", "cleanrl": "cleanrl_sac.py"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 LOG_FILE, RESULT_FILE, RUN_DIRECTORY = "log.txt", "result.json", "run"
@@ -65,8 +65,6 @@ EQUAL_SETTINGS = {
     "trainer.update_ratio": "1.0",
     "trainer.warmup_steps": str(LEARNING_STARTS),
 }
-# Nothing: what the package ships for these tasks.
-FAST_SETTINGS: dict[str, str] = {}
 VERSIONS = ("maxent_robot", "torch", "gymnasium", "mujoco", "numpy")
 
 
@@ -97,16 +95,17 @@ def command(run: Run, threads: int, evaluate: bool, directory: Path) -> list[str
         words += ["--learning-starts", str(LEARNING_STARTS)]
         evaluation = ["--eval-interval", str(EVALUATION_INTERVAL), "--eval-episodes", str(EVALUATION_EPISODES)]
         return words + (evaluation if evaluate else ["--no-eval"])
+    algorithm = "sac" if run.contender == "maxent_robot" else "crossq"
     interval, episodes = (EVALUATION_INTERVAL, EVALUATION_EPISODES) if evaluate else (run.steps, 1)
     settings = {
-        **(EQUAL_SETTINGS if run.contender == "maxent_robot" else FAST_SETTINGS),
+        **(EQUAL_SETTINGS if run.contender == "maxent_robot" else {}),  # CrossQ as it is shipped
         "trainer.wall_minutes": "0",
         "trainer.evaluation_interval_steps": str(interval),
         "trainer.evaluation_episodes": str(episodes),
         "trainer.threads": str(threads),
     }
     assignments = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    words = [sys.executable, "-m", "maxent_robot.cli.main", "train", *task, "--algo", "sac", "--quiet"]
+    words = [sys.executable, "-m", "maxent_robot.cli.main", "train", *task, "--algo", algorithm, "--quiet"]
     return [*words, "--output", str(directory / RUN_DIRECTORY), "--json", result, *assignments]
 
 

@@ -29,7 +29,7 @@ from maxent_robot.errors import MaxentRobotError
 from maxent_robot.learning.run_directory import write_json
 
 RESULTS = ROOT / "benchmarks" / "results" / "returns"
-COMPARED = ("stable_baselines3", "maxent_robot", "maxent_robot_fast")
+COMPARED = ("stable_baselines3", "maxent_robot", "maxent_robot_crossq")
 STEPS, LONG_STEPS = 100_000, 300_000
 TASKS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5", "Ant-v5", "Humanoid-v5")
 REPEATED_TASKS = TASKS[:3]
@@ -42,17 +42,17 @@ PUBLISHED = {
 NAMES = {
     "stable_baselines3": "Stable-Baselines3",
     "maxent_robot": "maxent_robot, equal settings",
-    "maxent_robot_fast": "maxent_robot",
+    "maxent_robot_crossq": "maxent_robot, CrossQ",
 }
-COLOURS = {"stable_baselines3": "tab:gray", "maxent_robot": "tab:blue", "maxent_robot_fast": "tab:red"}
+COLOURS = {"stable_baselines3": "tab:gray", "maxent_robot": "tab:blue", "maxent_robot_crossq": "tab:red"}
 REPORT, FIGURE = "returns.md", "returns.png"
 INTRODUCTION = """\
 Written by `python benchmarks/returns.py --report` from the files of {count} runs, which hold the command, revision,
 machine and settings of each.
 
 Stable-Baselines3 runs with its default settings: 256 x 256, batch 256, one update a step, `learning_starts` 100. *Equal
-settings* are the same for our code; the other contender has what the package ships for these tasks. One thread a run. A
-score is the mean of the last three evaluations, of ten episodes each with the mean action."""
+settings* are the same for our SAC; CrossQ has what the package ships for it (`config/train/gymnasium_crossq.yaml`). One
+thread a run. A score is the mean of the last three evaluations, of ten episodes each with the mean action."""
 
 
 def make_plan() -> list[Run]:

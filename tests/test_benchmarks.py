@@ -369,7 +369,7 @@ def test_every_contender_is_given_the_task_and_the_threads(contender: str, tmp_p
 def test_report_shows_what_there_is() -> None:
     results = [
         make_result(contender, env, seed, rising(height * seed))
-        for contender, height in (("stable_baselines3", 1000), ("maxent_robot_fast", 2000))
+        for contender, height in (("stable_baselines3", 1000), ("maxent_robot_crossq", 2000))
         for env in ("HalfCheetah-v5", "Hopper-v5")
         for seed in (1, 2)
     ]

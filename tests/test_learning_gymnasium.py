@@ -16,6 +16,8 @@ from maxent_robot.errors import ConfigError
 from maxent_robot.learning.checkpoint import read_torch
 from maxent_robot.learning.environment import StepResult
 from maxent_robot.learning.gymnasium_environment import GymnasiumConfig, GymnasiumEnvironment, ReplayMismatchError
+from maxent_robot.learning.run_directory import gymnasium_config
+from maxent_robot.yaml_file import read_yaml
 
 
 def make(name: str, num_envs: int = 1, **settings: Any) -> GymnasiumEnvironment:
@@ -177,6 +179,14 @@ def test_a_run_by_id_gives_returns_and_resumes_bit_for_bit(tmp_path: Path, capsy
     if again["best"]["step"] == result["best"]["step"]:
         for name, value in whole.items():
             np.testing.assert_array_equal(parts[name].numpy(), value.numpy())
+
+
+def test_an_algorithm_with_settings_of_its_own_gets_them(tmp_path: Path) -> None:
+    assert train(tmp_path / "crossq", "--algo", "crossq") == 0
+    learner = read_yaml(tmp_path / "crossq" / "config.yaml")["learner"]
+    assert (learner["algorithm"], learner["momentum"], learner["policy_delay"]) == ("crossq", 0.5, 3)
+    assert gymnasium_config("crossq") == "gymnasium_crossq"
+    assert gymnasium_config("td3") == gymnasium_config(None) == "gymnasium"
 
 
 def test_a_run_of_an_environment_is_not_a_skill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,6 +142,28 @@ def test_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path: Path, steps:
         assert_same(whole, other)
 
 
+def test_critics_may_be_kept_from_the_privileged_vector(tmp_path: Path) -> None:
+    class Liar(PointReach):
+        def _privileged(self) -> np.ndarray:
+            return super()._privileged() + 7.0
+
+    configure_torch()
+    runs = {}
+    for sees in (False, True):
+        config = dataclasses.replace(
+            make_config(steps=800), learner=dataclasses.replace(LEARNER, privileged_critic=sees)
+        )
+        for kind in (PointReach, Liar):
+            directory = tmp_path / f"{sees}{kind.__name__}"
+            runs[sees, kind] = Trainer(config, kind(8, 0.3), kind(8), directory)
+            run_trainer(runs[sees, kind], directory, 800)
+    assert runs[True, Liar].replay.sizes[1] == 2
+    assert runs[False, Liar].replay.sizes[1] == 0
+    assert_same(runs[False, PointReach], runs[False, Liar])
+    with pytest.raises(AssertionError):
+        assert_same(runs[True, PointReach], runs[True, Liar])
+
+
 RUN_SCRIPT = """
 import json, sys
 from pathlib import Path

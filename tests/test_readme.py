@@ -12,6 +12,7 @@ import pytest
 
 from maxent_robot.bringup.launch import ARGUMENTS
 from maxent_robot.cli.main import build_parser
+from maxent_robot.learning.run_directory import gymnasium_config
 from maxent_robot.paths import find_robot, find_skill
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +41,7 @@ def check_maxent_robot(words: list[str]) -> None:
         if skill and not skill.startswith("my_skills/"):
             find_skill(skill)
     if arguments["command"] == "train":
-        name = arguments["name"] or "gymnasium"
+        name = arguments["name"] or gymnasium_config(arguments["algo"])
         assert (ROOT / "config" / "train" / f"{name}.yaml").is_file()
 
 

@@ -14,6 +14,7 @@ import sim
 from maxent_robot.config import config_from_mapping
 from maxent_robot.control import Pose, rotations
 from maxent_robot.errors import ConfigError
+from maxent_robot.learning.tasks import manifest_assumptions
 from maxent_robot.skill import FRAME_SIZE
 from maxent_robot.trials.outcome import SuccessCriterion
 from sim.evaluation import run_episodes
@@ -250,3 +251,20 @@ def test_socket_is_seen_turned_by_the_estimates_error() -> None:
 def test_importing_sim_registers_the_environments() -> None:
     assert set(IDS) <= set(gymnasium.registry)
     assert sim.__doc__
+
+
+def test_without_a_history_all_frames_are_the_newest() -> None:
+    action, frames = np.full((2, 6), 0.3, np.float32), {}
+    for history in (True, False):
+        environment = VectorPlugInsertion(plug_config(history=history), 2)
+        environment.reset(5)
+        for _ in range(6):
+            environment.step_begin(action)
+            result = environment.step_end()
+        frames[history] = result.observation.reshape(2, -1, FRAME_SIZE)
+        environment.close()
+    newest = frames[True][:, -1:]
+    assert not np.array_equal(frames[True][:, :1], newest)
+    np.testing.assert_array_equal(frames[False], np.repeat(newest, frames[True].shape[1], axis=1))
+    with pytest.raises(ConfigError, match=r"environment\.history is false"):
+        manifest_assumptions("plug_insertion", {"history": False})

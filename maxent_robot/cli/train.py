@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
         nargs="?",
-        help="training configuration: plug_insertion, usb_insertion, gymnasium or the path of a YAML file "
-        "(default: gymnasium with --env)",
+        help="training configuration: plug_insertion, usb_insertion, gymnasium, gymnasium_crossq or the path of a YAML "
+        "file (default: with --env gymnasium, or gymnasium_<algo> where there is one)",
     )
     parser.add_argument("--env", metavar="ID", help="Gymnasium environment to train on, for example HalfCheetah-v5")
     names = ", ".join(ALGORITHM_NAMES)
@@ -56,12 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
         os.environ.setdefault(library, "1")  # read when NumPy and PyTorch load: a second thread only gets in the way
     from maxent_robot.errors import ConfigError
     from maxent_robot.learning.campaigns.campaign import find_campaign
-    from maxent_robot.learning.run_directory import config_path
+    from maxent_robot.learning.run_directory import config_path, gymnasium_config
 
     if arguments.name is None and arguments.env is None and arguments.resume in (None, "latest"):
         raise ConfigError("give the name of a training configuration, or --env with the id of a Gymnasium environment")
     several = campaign.is_wanted(arguments)
-    name = arguments.name or "gymnasium"
+    name = arguments.name or gymnasium_config(arguments.algo)
     path = config_path(name)
     shelf = RUNS / (path.stem if arguments.env is None else re.sub(r"[^\w.-]+", "_", arguments.env))
     if arguments.resume is None:

@@ -23,6 +23,9 @@ class LearnerConfig:
         2, minimum=1, doc="Q functions; the least of them is used (ddpg, dqn and soft_q have one)"
     )
     layer_norm: bool = setting(True, doc="LayerNorm in each hidden layer of the critics; not crossq")
+    privileged_critic: bool = setting(
+        True, doc="the critics see the privileged vector, which no robot has; false: what the actor sees"
+    )
     normalise_observation: bool = setting(
         False, doc="subtract the running mean of the observations and divide by their deviation; else by fixed scales"
     )

@@ -69,6 +69,12 @@ def config_path(name: str) -> Path:
     raise ConfigError(f"no training configuration {name!r}: give the path of a .yaml file or one of: {shipped}")
 
 
+def gymnasium_config(algorithm: str | None) -> str:
+    """The name of the shipped configuration for Gymnasium environments that suits an algorithm best."""
+    own = f"gymnasium_{algorithm}"
+    return own if (share_directory() / "config" / "train" / f"{own}.yaml").is_file() else "gymnasium"
+
+
 def new_run(directory: Path, name: str, config: TrainConfig, assignments: Sequence[str]) -> None:
     """Make the directory of a run and save its settings and where they came from.
 

@@ -61,8 +61,16 @@ def make_environment(task: str, settings: Mapping[str, Any], num_envs: int, sour
 
 
 def manifest_assumptions(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of `SkillManifest` that follow from the environment a skill was trained in."""
+    """The fields of `SkillManifest` that follow from the environment a skill was trained in.
+
+    Raises:
+        ConfigError: no robot could give what the environment gave.
+    """
     config = environment_config(task, settings, "environment")
+    if not config.history:
+        raise ConfigError(
+            "environment.history is false: the observations of a robot have a history, so it makes no skill"
+        )
     robot = load_robot(config.robot)
     return {
         "task": task,

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +73,14 @@ class Trainer:
         self._learner_seed, self._environment_seed, self.evaluation_seed, self.critic_seed = map(int, streams[:4])
         self._warm_up = WarmUp(environment, config.trainer.demonstrations, int(streams[4]))
         self._sampler = np.random.default_rng(streams[5])
-        self.learner = make_learner(config.learner, environment.spaces, self._learner_seed)
+        spaces = environment.spaces
+        if not config.learner.privileged_critic:
+            spaces = replace(spaces, privileged_scale=spaces.privileged_scale[:0])
+        self.learner = make_learner(config.learner, spaces, self._learner_seed)
         self.learner.use_threads(config.trainer.threads)
-        sizes = environment.spaces.sizes
-        self.replay = ReplayMemory(config.learner.replay_capacity, *sizes)
+        self.replay = ReplayMemory(config.learner.replay_capacity, *spaces.sizes)
         learner = config.learner
-        self._assembler = NStepAssembler(environment.num_envs, learner.n_step, learner.discount, sum(sizes))
+        self._assembler = NStepAssembler(environment.num_envs, learner.n_step, learner.discount, sum(spaces.sizes))
         self.cost_ramp = CostRamp(config.trainer.cost_ramp)
         self.steps = 0
         self.saved_steps = 0
@@ -89,7 +92,8 @@ class Trainer:
         self.target_met = ""
         self.recent = RecentEpisodes(config.trainer.success_window)
         self._means = ScalarMeans()
-        self._observation, self._privileged = environment.reset(self._environment_seed)
+        self._observation, privileged = environment.reset(self._environment_seed)
+        self._privileged = self._seen(privileged)
         self.learner.observe(self._observation)
 
     @property
@@ -157,10 +161,12 @@ class Trainer:
             self._means.add(self.learner.update(batch, self.cost_ramp.weight))
 
     def _store(self, head: np.ndarray, surprisal: np.ndarray, result: StepResult) -> None:
-        following = np.concatenate([result.observation, result.privileged], axis=1)
+        privileged = self._seen(result.privileged)
+        following = np.concatenate([result.observation, privileged], axis=1)
         ended = result.terminated | result.truncated
         if ended.any():
-            following[ended] = np.concatenate([result.final_observation, result.final_privileged], axis=1)[ended]
+            final = [result.final_observation, self._seen(result.final_privileged)]
+            following[ended] = np.concatenate(final, axis=1)[ended]
         rows = self._assembler.push(
             head, result.reward, result.cost, surprisal, following, result.terminated, result.truncated
         )
@@ -169,9 +175,13 @@ class Trainer:
         self.replay.add(rows)
         self._warm_up.end_episodes(ended)
         self.recent.add(result.episodes)
-        self._observation, self._privileged = result.observation, result.privileged
+        self._observation, self._privileged = result.observation, privileged
         self.learner.observe(self._observation)
         self.steps += self.environment.num_envs
+
+    def _seen(self, privileged: np.ndarray) -> np.ndarray:
+        """What the critics see of the privileged vectors."""
+        return privileged[:, : len(self.learner.spaces.privileged_scale)]
 
     @property
     def finished(self) -> str:

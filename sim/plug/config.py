@@ -98,6 +98,7 @@ class PlugConfig:
     allowed_force_n: Range = setting(
         (15.0, 15.0), unit="N", minimum=2.0, maximum=40.0, doc="told to the policy, uniform"
     )
+    history: bool = setting(True, doc="false: all frames are the newest, to see what memory brings; makes no skill")
     randomisation: Randomisation = setting(Randomisation())
     start: Start = setting(Start())
     success: Success = setting(Success())

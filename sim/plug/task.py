@@ -145,8 +145,10 @@ class PlugTask:
 
     def observe(self, rows: NDArray[np.intp] | None = None) -> NDArray[np.float32]:
         """Stacked observation (n, 150); call once after ``begin`` (of ``rows``) and once after each ``advance``."""
-        frame = observation_frame(self.measurement(rows))
-        return self.history.push(frame, ... if rows is None else rows)
+        frame, index = observation_frame(self.measurement(rows)), ... if rows is None else rows
+        if not self.config.history:
+            self.history.reset(index)
+        return self.history.push(frame, index)
 
     def privileged(self) -> NDArray[np.float32]:
         """What only the critic sees in training, (n, PRIVILEGED_SIZE)."""
