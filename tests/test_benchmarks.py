@@ -375,8 +375,8 @@ def test_report_shows_what_there_is() -> None:
     ]
     page = returns.report(results)
     assert "| HalfCheetah-v5 | Stable-Baselines3 | 2 | 1421 (947 to 1895) | 1.00 | 16.7 | 8.3 |" in page
-    assert "| Hopper-v5 | maxent_robot | 2 | 2842 (1895 to 3789) | 2.00 |" in page
-    assert "Stable-Baselines3 1.00 (n = 4); maxent_robot 2.00 (n = 4)" in page
+    assert "| Hopper-v5 | maxent_robot, CrossQ | 2 | 2842 (1895 to 3789) | 2.00 |" in page
+    assert "Stable-Baselines3 1.00 (n = 4); maxent_robot, CrossQ 2.00 (n = 4)" in page
     assert "Walker2d" not in page
     assert "At 300,000" not in page
 
