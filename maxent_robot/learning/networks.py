@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -110,19 +110,43 @@ class CategoricalActor(ObservationNetwork):
         return functional.log_softmax(self.output(observation), dim=-1)
 
 
-class CriticEnsemble(nn.Module):
-    """Several independent Q functions of the same inputs, each Linear, LayerNorm or not, ReLU twice or more, Linear.
+class Critics(nn.Module):
+    """Several independent Q functions of the same inputs, which are shifted and scaled first.
 
     Args:
         input_scales: one (size,) positive array for each input, in the order of `forward`; inputs are divided by them.
+        make_head: makes one function of all inputs, given their size.
+        heads: number of Q functions.
+    """
+
+    input_offset: Tensor
+    input_scale: Tensor
+
+    def __init__(
+        self, input_scales: Sequence[np.ndarray], make_head: Callable[[int], nn.Sequential], heads: int
+    ) -> None:
+        super().__init__()
+        scale = np.concatenate([np.asarray(part, np.float32) for part in input_scales])
+        self.register_buffer("input_offset", torch.zeros_like(_scale(scale)))
+        self.register_buffer("input_scale", _scale(scale))
+        self.heads = nn.ModuleList(make_head(len(scale)) for _ in range(heads))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Inputs of (batch, size), for example observation, privileged vector, action -> (batch, heads x outputs)."""
+        features = (torch.cat(inputs, dim=-1) - self.input_offset) / self.input_scale
+        return torch.cat([head(features) for head in self.heads], dim=-1)
+
+
+class CriticEnsemble(Critics):
+    """Each head Linear, LayerNorm or not, ReLU twice or more, Linear.
+
+    Args:
+        input_scales: as `Critics`.
         hidden_sizes: widths of the hidden layers.
         heads: number of Q functions.
         layer_norm: whether each hidden layer has one before its ReLU.
         outputs: values of each head: 1 where the action is an input, else one for each of the discrete actions.
     """
-
-    input_offset: Tensor
-    input_scale: Tensor
 
     def __init__(
         self,
@@ -132,52 +156,30 @@ class CriticEnsemble(nn.Module):
         layer_norm: bool = True,
         outputs: int = 1,
     ) -> None:
-        super().__init__()
-        scale = np.concatenate([np.asarray(part, np.float32) for part in input_scales])
-        self.register_buffer("input_offset", torch.zeros_like(_scale(scale)))
-        self.register_buffer("input_scale", _scale(scale))
-        self.heads = nn.ModuleList(
-            nn.Sequential(*dense_layers(len(scale), hidden_sizes, layer_norm), nn.Linear(hidden_sizes[-1], outputs))
-            for _ in range(heads)
-        )
+        def make_head(size: int) -> nn.Sequential:
+            return nn.Sequential(*dense_layers(size, hidden_sizes, layer_norm), nn.Linear(hidden_sizes[-1], outputs))
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """Inputs of (batch, size), for example observation, privileged vector, action -> (batch, heads x outputs)."""
-        features = (torch.cat(inputs, dim=-1) - self.input_offset) / self.input_scale
-        return torch.cat([head(features) for head in self.heads], dim=-1)
+        super().__init__(input_scales, make_head, heads)
 
 
-class BatchNormCritics(nn.Module):
-    """As `CriticEnsemble`, with batch normalisation of the inputs and after each ReLU.
+class BatchNormCritics(Critics):
+    """As `CriticEnsemble`, with batch normalisation of the inputs and after each ReLU (Bhatt et al. 2024).
 
     In training mode the statistics are those of the batch, else their running means.
     """
 
-    input_offset: Tensor
-    input_scale: Tensor
-
     def __init__(self, input_scales: Sequence[np.ndarray], hidden_sizes: Sequence[int], heads: int) -> None:
-        super().__init__()
-        scale = np.concatenate([np.asarray(part, np.float32) for part in input_scales])
-        self.register_buffer("input_offset", torch.zeros_like(_scale(scale)))
-        self.register_buffer("input_scale", _scale(scale))
-        self.heads = nn.ModuleList(self._head(len(scale), hidden_sizes) for _ in range(heads))
+        def make_head(size: int) -> nn.Sequential:
+            layers: list[nn.Module] = [_batch_norm(size)]
+            for fan_in, fan_out in itertools.pairwise([size, *hidden_sizes]):
+                layers += [nn.Linear(fan_in, fan_out), nn.ReLU(), _batch_norm(fan_out)]
+            return nn.Sequential(*layers, nn.Linear(hidden_sizes[-1], 1))
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """As `CriticEnsemble`."""
-        features = (torch.cat(inputs, dim=-1) - self.input_offset) / self.input_scale
-        return torch.cat([head(features) for head in self.heads], dim=-1)
-
-    @staticmethod
-    def _head(input_size: int, hidden_sizes: Sequence[int]) -> nn.Sequential:
-        layers: list[nn.Module] = [_batch_norm(input_size)]
-        for fan_in, fan_out in itertools.pairwise([input_size, *hidden_sizes]):
-            layers += [nn.Linear(fan_in, fan_out), nn.ReLU(), _batch_norm(fan_out)]
-        return nn.Sequential(*layers, nn.Linear(hidden_sizes[-1], 1))
+        super().__init__(input_scales, make_head, heads)
 
 
 def _batch_norm(size: int) -> nn.BatchNorm1d:
-    return nn.BatchNorm1d(size, eps=1e-3, momentum=0.01)  # those of Bhatt et al. 2024
+    return nn.BatchNorm1d(size, eps=1e-3, momentum=0.01)  # those of the paper
 
 
 def dense_layers(input_size: int, hidden_sizes: Sequence[int], layer_norm: bool) -> list[nn.Module]:
