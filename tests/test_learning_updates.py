@@ -188,11 +188,13 @@ def test_actor_and_averages_move_every_other_update(algorithm: str) -> None:
     learner = cast(ContinuousLearner, small_learner(algorithm))
     moved = []
     for number in range(4):
-        weights = learner.actor.weights, learner.actor.average_weights
+        averages = [net.average_weights for net in learner.networks().values() if isinstance(net, AveragedNetwork)]
+        assert len(averages) == (2 if algorithm == "td3" else 1)
+        weights = [learner.actor.weights, *averages]
         before = [weight.detach().clone() for weight in weights]
         learner.update(make_batch(32, number), 0.0)
-        moved.append([not torch.equal(old, new) for old, new in zip(before, weights, strict=True)])
-    assert moved == [[False, False], [True, True], [False, False], [True, True]]
+        moved.append({not torch.equal(old, new) for old, new in zip(before, weights, strict=True)})
+    assert moved == [{False}, {True}, {False}, {True}]
 
 
 def test_averages_move_by_the_rate() -> None:
