@@ -65,6 +65,11 @@ EQUAL_SETTINGS = {
     "trainer.update_ratio": "1.0",
     "trainer.warmup_steps": str(LEARNING_STARTS),
 }
+# Our contenders: the algorithm, and what is set beside what the package ships for it.
+OURS: dict[str, tuple[str, dict[str, str]]] = {
+    "maxent_robot": ("sac", EQUAL_SETTINGS),
+    "maxent_robot_crossq": ("crossq", {}),
+}
 VERSIONS = ("maxent_robot", "torch", "gymnasium", "mujoco", "numpy")
 
 
@@ -95,10 +100,10 @@ def command(run: Run, threads: int, evaluate: bool, directory: Path) -> list[str
         words += ["--learning-starts", str(LEARNING_STARTS)]
         evaluation = ["--eval-interval", str(EVALUATION_INTERVAL), "--eval-episodes", str(EVALUATION_EPISODES)]
         return words + (evaluation if evaluate else ["--no-eval"])
-    algorithm = "sac" if run.contender == "maxent_robot" else "crossq"
+    algorithm, own_settings = OURS[run.contender]
     interval, episodes = (EVALUATION_INTERVAL, EVALUATION_EPISODES) if evaluate else (run.steps, 1)
     settings = {
-        **(EQUAL_SETTINGS if run.contender == "maxent_robot" else {}),  # CrossQ as it is shipped
+        **own_settings,
         "trainer.wall_minutes": "0",
         "trainer.evaluation_interval_steps": str(interval),
         "trainer.evaluation_episodes": str(episodes),
