@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from provenance import ROOT, provenance
@@ -145,15 +145,6 @@ def figures_of(run: Run, threads: int, directory: Path) -> dict[str, Any]:
         "settings": {part: settings[part] for part in ("learner", "trainer")},
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-
-
-def end_in_order() -> None:
-    """Let SIGTERM leave the `with` blocks of this process, and so end its contenders."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, end)
 
 
 class RunningContender:

@@ -22,12 +22,12 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from contenders import THREAD_VARIABLES, ContenderError, end_in_order
+from command_line import exit_status
+from contenders import THREAD_VARIABLES, ContenderError
 from matplotlib import pyplot as plt
 from provenance import ROOT, provenance
 from tqdm import tqdm
 
-from maxent_robot.errors import MaxentRobotError
 from maxent_robot.learning.campaigns.executors import LocalExecutor
 from maxent_robot.learning.run_directory import write_json
 from maxent_robot.trials.statistics import wilson_interval
@@ -229,20 +229,16 @@ def main() -> int:
         "--report", action="store_true", help=f"make no run; write {REPORT} and {FIGURE} of what there is"
     )
     arguments = parser.parse_args()
-    end_in_order()
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
+
+    def work() -> int:
         if arguments.report:
             write_report()
             return 0
         plan = [run for run in make_plan() if arguments.only in (None, run.option)]
-        failed = make_runs([run for run in plan if not run.path().is_file()], arguments.jobs)
-    except MaxentRobotError as error:
-        print(f"plug_options.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 1 if failed else 0
+        return 1 if make_runs([run for run in plan if not run.path().is_file()], arguments.jobs) else 0
+
+    return exit_status(parser, work)
 
 
 if __name__ == "__main__":

@@ -18,14 +18,14 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from contenders import ContenderError, Run, RunningContender, end_in_order
+from command_line import exit_status
+from contenders import ContenderError, Run, RunningContender
 from learning_curves import REFERENCE, Key, LearningCurves, interquartile_mean, learning_curves, load_results
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from provenance import ROOT
 from tqdm import tqdm
 
-from maxent_robot.errors import MaxentRobotError
 from maxent_robot.learning.run_directory import write_json
 
 RESULTS = ROOT / "benchmarks" / "results" / "returns"
@@ -297,19 +297,15 @@ def main() -> int:
         "--report", action="store_true", help=f"make no run; write {REPORT} and {FIGURE} of what there is"
     )
     arguments = parser.parse_args()
-    end_in_order()
-    try:
+
+    def work() -> int:
         if arguments.report:
             write_report()
             return 0
         runs = missing(select(make_plan(), arguments.only))
-        failed = make_runs(runs, arguments.jobs, arguments.minutes)
-    except MaxentRobotError as error:
-        print(f"returns.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 1 if failed else 0
+        return 1 if make_runs(runs, arguments.jobs, arguments.minutes) else 0
+
+    return exit_status(parser, work)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from contenders import Run, RunningContender, end_in_order
+from command_line import exit_status
+from contenders import Run, RunningContender
 from provenance import machine, provenance
 from tqdm import tqdm
 
-from maxent_robot.errors import MaxentRobotError
 from maxent_robot.learning.run_directory import write_json
 
 OURS, PEERS = "maxent_robot", ("stable_baselines3", "cleanrl")
@@ -103,7 +103,6 @@ def main() -> int:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
-    end_in_order()
     origin = provenance(["python", "benchmarks/speed.py", *sys.argv[1:]])
     if origin["machine"]["load_average"][0] > 0.5:
         print(f"speed.py: the load average is {origin['machine']['load_average'][0]}: not idle", file=sys.stderr)
@@ -113,19 +112,16 @@ def main() -> int:
         with RunningContender(run, threads, evaluate=False) as running:
             return running.figures()
 
-    try:
+    def work() -> int:
         rounds = run_rounds(measure, arguments.threads, arguments.rounds)
         figures = document(rounds, origin, arguments.env, arguments.steps)
         print(json.dumps({key: value for key, value in figures.items() if key not in ("rounds", "settings")}, indent=2))
         if arguments.json is not None:
             arguments.json.parent.mkdir(parents=True, exist_ok=True)
             write_json(arguments.json, figures)
-    except MaxentRobotError as error:
-        print(f"speed.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+        return 0
+
+    return exit_status(parser, work)
 
 
 if __name__ == "__main__":

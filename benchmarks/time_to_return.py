@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
+from command_line import exit_status
 from learning_curves import REFERENCE, Clock, Key, LearningCurves, learning_curves, load_results, trailing_mean
 from provenance import provenance
 from returns import COMPARED, RESULTS, STEPS, TASKS
 
-from maxent_robot.errors import MaxentRobotError
 from maxent_robot.learning.run_directory import write_json
 
 WANTED_SHARE, WANTED_TASKS = 0.4, 3
@@ -92,7 +92,8 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIRECTORY", help="of returns.py")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     arguments = parser.parse_args()
-    try:
+
+    def work() -> int:
         curves = learning_curves(load_results(arguments.results))
         comparisons = {name: compare_tasks(curves, name) for name in COMPARED if name != REFERENCE}
         if not any(comparisons.values()):
@@ -118,10 +119,9 @@ def main() -> int:
             origin = provenance(["python", "benchmarks/time_to_return.py", *sys.argv[1:]])
             arguments.json.parent.mkdir(parents=True, exist_ok=True)
             write_json(arguments.json, {**origin, "tasks": comparisons, "verdict": verdicts})
-    except MaxentRobotError as error:
-        print(f"time_to_return.py: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return 0
+
+    return exit_status(parser, work)
 
 
 if __name__ == "__main__":

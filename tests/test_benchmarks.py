@@ -329,11 +329,11 @@ def test_an_interrupted_campaign_ends_its_children_and_leaves_no_half_file(tmp_p
     program = f"""
 import sys
 sys.path[:0] = [{str(BENCHMARKS)!r}]
-import contenders, returns
+import command_line, contenders, returns
 from pathlib import Path
 sleeper = "import os, sys, time; open({str(tmp_path / "child")!r}, 'w').write(str(os.getpid())); time.sleep(60)"
 contenders.command = lambda run, threads, evaluate, directory: [sys.executable, "-c", sleeper]
-contenders.end_in_order()
+command_line.end_in_order()
 run = contenders.Run("maxent_robot", "Hopper-v5", 1, 100_000)
 returns.make_runs([run], 1, 1.0, Path({str(tmp_path / "results")!r}))
 """

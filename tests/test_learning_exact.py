@@ -23,7 +23,7 @@ from maxent_robot.exact import (
 from maxent_robot.learning.algorithms import make_learner
 from maxent_robot.learning.algorithms.discrete import DiscreteLearner
 from maxent_robot.learning.algorithms.discrete_sac import DiscreteSoftActorCritic
-from maxent_robot.learning.algorithms.sac import SoftActorCritic
+from maxent_robot.learning.algorithms.maximum_entropy import MaximumEntropyLearner
 from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.environment import Spaces
 from maxent_robot.learning.replay import Batch, NStepAssembler, ReplayMemory
@@ -167,14 +167,14 @@ def regulator_batch(size: int, generator: np.random.Generator) -> Batch:
     return Batch(*(torch.from_numpy(np.asarray(column, np.float32)) for column in columns))
 
 
-def train_regulator(updates: int, **settings: Any) -> tuple[SoftActorCritic, list[float]]:
-    """A soft actor-critic of `PROBLEM`, and its entropy at each update."""
+def train_regulator(updates: int, **settings: Any) -> tuple[MaximumEntropyLearner, list[float]]:
+    """A learner of the policy of `PROBLEM`, and its entropy at each update."""
     config = LearnerConfig(
         hidden_sizes=(64, 64), layer_norm=False, discount=PROBLEM.discount, actor_learning_rate=1e-3,
         critic_learning_rate=2e-3, target_rate=0.02, actor_average_rate=0.01,
     )  # fmt: skip
     learner = make_learner(dataclasses.replace(config, **settings), Spaces(np.ones(2, np.float32), NONE, 1), 0)
-    assert isinstance(learner, SoftActorCritic)
+    assert isinstance(learner, MaximumEntropyLearner)
     generator, entropies = np.random.default_rng(0), []
     for number in range(updates):
         if number in (int(0.6 * updates), int(0.8 * updates)):

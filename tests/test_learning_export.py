@@ -9,7 +9,7 @@ import torch
 from maxent_robot.inference.actor import OnnxActor
 from maxent_robot.inference.critic import OnnxCritic
 from maxent_robot.learning import export
-from maxent_robot.learning.algorithms.sac import make_actor
+from maxent_robot.learning.algorithms.maximum_entropy import make_actor
 from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.deployable_critic import make_deployable_critic
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor

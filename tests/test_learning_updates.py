@@ -17,7 +17,8 @@ from maxent_robot.learning.algorithms.crossq import CrossQ
 from maxent_robot.learning.algorithms.ddpg import Ddpg
 from maxent_robot.learning.algorithms.discrete import DiscreteLearner
 from maxent_robot.learning.algorithms.discrete_sac import DiscreteSoftActorCritic
-from maxent_robot.learning.algorithms.sac import SoftActorCritic, make_actor
+from maxent_robot.learning.algorithms.maximum_entropy import make_actor
+from maxent_robot.learning.algorithms.sac import SoftActorCritic
 from maxent_robot.learning.algorithms.td3 import Td3
 from maxent_robot.learning.config import DISCRETE_ALGORITHMS, CostRampConfig, LearnerConfig
 from maxent_robot.learning.cost_ramp import CostRamp

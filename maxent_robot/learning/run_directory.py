@@ -20,7 +20,7 @@ from typing import Any
 
 from maxent_robot.config import config_from_mapping, load_config, to_mapping
 from maxent_robot.errors import ConfigError
-from maxent_robot.learning.algorithms.sac import make_actor
+from maxent_robot.learning.algorithms.maximum_entropy import make_actor
 from maxent_robot.learning.checkpoint import read_torch, write_atomically, write_torch
 from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.deployable_critic import make_deployable_critic

@@ -15,7 +15,7 @@ import torch
 
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.learning.algorithms import make_learner
-from maxent_robot.learning.algorithms.sac import SoftActorCritic
+from maxent_robot.learning.algorithms.maximum_entropy import MaximumEntropyLearner
 from maxent_robot.learning.checkpoint import CheckpointStore
 from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.cost_ramp import CostRamp
@@ -104,7 +104,7 @@ class Trainer:
     @property
     def makes_skill(self) -> bool:
         """Whether what is trained can become a skill bundle."""
-        return self.config.task != "gymnasium" and isinstance(self.learner, SoftActorCritic)
+        return self.config.task != "gymnasium" and isinstance(self.learner, MaximumEntropyLearner)
 
     def run(self, log: ProgressLog, stopped: Callable[[], bool]) -> bool:
         """Train until a budget is spent or the target is met, or `stopped()` is true, and checkpoint.

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from maxent_robot.learning.algorithms.sac import make_actor
+from maxent_robot.learning.algorithms.maximum_entropy import make_actor
 from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.deployable_critic import train_deployable_critic
 from maxent_robot.learning.environment import VectorEnvironment

@@ -19,7 +19,7 @@ class ContinuousLearner(Learner):
     """`critic`, Q(observation, privileged, action), and `actor`, which sees the observation alone."""
 
     actor: AveragedNetwork[Any]
-    critic: Any  # with targets or without
+    critic: OptimisedNetwork[Any]
 
     @property
     def heads(self) -> int:
@@ -34,8 +34,12 @@ class ContinuousLearner(Learner):
     def make_actor(self) -> AveragedNetwork[Any]:
         """The actor with its average."""
 
+    @abstractmethod
     def make_critic(self, scales: Sequence[np.ndarray]) -> OptimisedNetwork[Any]:
-        """The critics, with their targets if there are any; `scales` of observation, privileged vector and action."""
+        """The critics, with or without targets; `scales` of observation, privileged vector and action."""
+
+    def make_averaged_critic(self, scales: Sequence[np.ndarray]) -> AveragedNetwork[CriticEnsemble]:
+        """Critics with their moving averages as targets."""
         config = self.config
         return AveragedNetwork(
             lambda: CriticEnsemble(scales, config.hidden_sizes, self.heads, config.layer_norm),

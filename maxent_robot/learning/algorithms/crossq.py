@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maxent_robot.learning.algorithms.sac import SoftActorCritic
+from maxent_robot.learning.algorithms.maximum_entropy import MaximumEntropyLearner
 from maxent_robot.learning.distribution import reparameterised_sample
 from maxent_robot.learning.networks import BatchNormCritics
 from maxent_robot.learning.optimised_network import OptimisedNetwork
 from maxent_robot.learning.replay import Batch
 
 
-class CrossQ(SoftActorCritic):
+class CrossQ(MaximumEntropyLearner):
     """Value of the next state: min_i Q_i(s', a) - alpha log pi(a|s'), a ~ pi(.|s'), by the critics themselves.
 
     Q(s, a) and Q(s', a') are one pass through the critics, so that their statistics are those of both: the actions of
@@ -36,10 +36,6 @@ class CrossQ(SoftActorCritic):
     @property
     def policy_period(self) -> int:
         return self.config.policy_delay
-
-    @property
-    def has_graphs(self) -> bool:
-        return False
 
     def next_value(self, batch: Batch) -> Tensor:
         return self.values(batch)[1]

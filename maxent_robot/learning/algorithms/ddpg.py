@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 
 from maxent_robot.learning.algorithms.continuous import ContinuousLearner
 from maxent_robot.learning.evaluation import Policy
-from maxent_robot.learning.networks import DeterministicActor
+from maxent_robot.learning.networks import CriticEnsemble, DeterministicActor
 from maxent_robot.learning.numpy_actor import NumpyActor
 from maxent_robot.learning.optimised_network import AveragedNetwork
 from maxent_robot.learning.replay import Batch
@@ -17,6 +19,7 @@ class Ddpg(ContinuousLearner):
     """Value of the next state: Q(s', mu(s')), both from the moving averages. Explores with white noise on actions."""
 
     actor: AveragedNetwork[DeterministicActor]
+    critic: AveragedNetwork[CriticEnsemble]
 
     @property
     def heads(self) -> int:
@@ -30,6 +33,9 @@ class Ddpg(ContinuousLearner):
             config.target_rate,
             config.momentum,
         )
+
+    def make_critic(self, scales: Sequence[np.ndarray]) -> AveragedNetwork[CriticEnsemble]:
+        return self.make_averaged_critic(scales)
 
     def next_value(self, batch: Batch) -> Tensor:
         action = self.actor.average(batch.next_observation)

@@ -65,7 +65,7 @@ class FastSacUpdate:
     def __call__(
         self, batch: Batch, temperature: float, cost_weight: float, next_noise: Tensor, noise: Tensor
     ) -> dict[str, float]:
-        """As `Learner.improve_critic` and `SoftActorCritic.improve_policy`. Returns scalars to log.
+        """As `Learner.improve_critic` and `MaximumEntropyLearner.improve_policy`. Returns scalars to log.
 
         Args:
             next_noise, noise: (batch, action_size), standard normal, for the next states and for the states.

@@ -8,53 +8,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maxent_robot.inference.sampler import squashed_log_prob
-from maxent_robot.learning.algorithms.continuous import ContinuousLearner
 from maxent_robot.learning.algorithms.fast_sac import FastSacUpdate
-from maxent_robot.learning.config import LearnerConfig
+from maxent_robot.learning.algorithms.maximum_entropy import MaximumEntropyLearner
 from maxent_robot.learning.distribution import reparameterised_sample
-from maxent_robot.learning.evaluation import Policy
 from maxent_robot.learning.networks import CriticEnsemble, SquashedGaussianActor
-from maxent_robot.learning.numpy_actor import NumpyActor
 from maxent_robot.learning.optimised_network import AveragedNetwork
 from maxent_robot.learning.replay import Batch
-from maxent_robot.learning.temperature import Temperature
 
 
-class SoftActorCritic(ContinuousLearner):
-    """Value of the next state: min_i Q_i(s', a) - alpha log pi(a|s'), a ~ pi(.|s').
+class SoftActorCritic(MaximumEntropyLearner):
+    """Value of the next state: min_i Q_i(s', a) - alpha log pi(a|s'), a ~ pi(.|s'), by the critics' averages.
 
-    The actor's average is not a target; it is what is judged and kept.
+    The gradients come from graphs, or by autograd with `fast_update` off.
     """
 
-    actor: AveragedNetwork[SquashedGaussianActor]
-    temperature: Temperature
+    critic: AveragedNetwork[CriticEnsemble]
 
     def build(self) -> None:
         super().build()
-        config = self.config
-        self.temperature = Temperature(
-            config.initial_temperature,
-            config.target_entropy_per_action * self.spaces.action_size,
-            config.temperature_learning_rate if config.automatic_temperature else None,
-        )
-        self._acting = NumpyActor(self.actor.online)
         self._threads = 1
         self._fast: FastSacUpdate | None = None  # made by the first update
 
-    def make_actor(self) -> AveragedNetwork[SquashedGaussianActor]:
-        config, spaces = self.config, self.spaces
-        return AveragedNetwork(
-            lambda: make_actor(config, spaces.observation_scale, spaces.action_size),
-            config.actor_learning_rate,
-            config.actor_average_rate,
-            config.momentum,
-        )
-
-    @property
-    def has_graphs(self) -> bool:
-        """Whether the gradients come from graphs; else by autograd."""
-        return self.config.fast_update
+    def make_critic(self, scales: Sequence[np.ndarray]) -> AveragedNetwork[CriticEnsemble]:
+        return self.make_averaged_critic(scales)
 
     def next_value(self, batch: Batch) -> Tensor:
         state = batch.next_observation, batch.next_privileged
@@ -62,11 +38,11 @@ class SoftActorCritic(ContinuousLearner):
         return soft_value(*state[:1], state, self.actor.online, self.critic.average, self.temperature.value, noise)
 
     def use_threads(self, count: int) -> None:
-        super().use_threads(1 if self.has_graphs else count)
+        super().use_threads(1 if self.config.fast_update else count)
         self._threads, self._fast = count, None
 
     def update(self, batch: Batch, cost_weight: float) -> dict[str, float]:
-        if not self.has_graphs:
+        if not self.config.fast_update:
             return super().update(batch, cost_weight)
         if self._fast is None:
             self._fast = FastSacUpdate(self.actor, self.critic, self._threads)
@@ -76,34 +52,6 @@ class SoftActorCritic(ContinuousLearner):
         self.updates += 1
         self.follow()
         return {**info, "temperature": self.temperature.value}
-
-    def improve_policy(self, batch: Batch) -> dict[str, float]:
-        """Minimise E[alpha log pi(a|s) - min_i Q_i(s, a)] by the reparameterised gradient, then move alpha.
-
-        Equations 7 to 9 of the paper. The critics pass the gradient on to the action and get none themselves.
-        """
-        noise = self.noise(len(batch.reward))
-        mean, log_std = self.actor.online(batch.observation)
-        action, log_prob = reparameterised_sample(mean, log_std, noise)
-        q = self.critic.online(batch.observation, batch.privileged, action).amin(dim=-1)
-        loss = (self.temperature.value * log_prob - q).mean()
-        info = {"actor_loss": self.actor.minimise(loss), "entropy": -log_prob.mean().item()}
-        self.temperature.update(info["entropy"])
-        return {**info, "temperature": self.temperature.value}
-
-    def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        actor, noise = self.actor.online, self.noise(len(observation)).numpy()
-        mean, raw = np.split(self._acting(observation), 2, axis=1)
-        log_std = actor.log_std_minimum + actor.log_std_half_range * (np.tanh(raw) + 1.0)
-        u = mean + np.exp(log_std) * noise
-        return np.tanh(u), -squashed_log_prob(u, mean, log_std)
-
-    @property
-    def judged(self) -> SquashedGaussianActor:
-        return self.actor.average
-
-    def policy(self) -> Policy:
-        return mean_policy(self.actor.average)
 
 
 @torch.no_grad()
@@ -128,25 +76,3 @@ def soft_value(
     action, log_prob = reparameterised_sample(mean, log_std, noise)
     value: Tensor = critic(*critic_state, action).amin(dim=-1) - temperature * log_prob
     return value
-
-
-def make_actor(config: LearnerConfig, observation_scale: np.ndarray, action_size: int) -> SquashedGaussianActor:
-    """The actor that `config` describes."""
-    return SquashedGaussianActor(
-        observation_scale,
-        action_size,
-        config.hidden_sizes,
-        config.log_std_minimum,
-        config.log_std_maximum,
-        config.log_std_initial,
-    )
-
-
-def mean_policy(actor: SquashedGaussianActor) -> Policy:
-    """The deterministic policy tanh(mean); the actor's parameters must stay where they are."""
-    output = NumpyActor(actor)
-
-    def policy(observation: np.ndarray) -> np.ndarray:
-        return np.tanh(output(observation)[:, : actor.action_size])
-
-    return policy
