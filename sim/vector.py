@@ -24,9 +24,9 @@ class VectorPlugInsertion:
     the actions were, so two policies meet the same episodes.
     """
 
-    def __init__(self, config: PlugConfig, num_envs: int) -> None:
+    def __init__(self, config: PlugConfig, num_envs: int, threads: int = 1) -> None:
         self.config, self.num_envs = config, num_envs
-        self.task = PlugTask(config, num_envs)
+        self.task = PlugTask(config, num_envs, threads)
         self.spaces = Spaces(observation_scale(), PRIVILEGED_SCALE, ACTION_SIZE)
         self._seed = 0
         self._episode = np.zeros(num_envs, dtype=np.int64)

@@ -190,6 +190,21 @@ def test_vector_environment_resumes_bit_for_bit() -> None:
     resumed.close()
 
 
+def test_threads_of_the_physics_do_not_change_what_they_give() -> None:
+    alone, shared = (VectorPlugInsertion(plug_config(time_limit_s=1.0), 5, threads) for threads in (1, 3))
+    assert np.array_equal(alone.reset(7)[0], shared.reset(7)[0])
+    generator = np.random.default_rng(4)
+    for _ in range(40):
+        action = generator.uniform(-1, 1, (5, 6)).astype(np.float32)
+        alone.step_begin(action)
+        shared.step_begin(action)
+        a, b = alone.step_end(), shared.step_end()
+        assert np.array_equal(a.observation, b.observation)
+        assert np.array_equal(a.privileged, b.privileged)
+    alone.close()
+    shared.close()
+
+
 def test_final_observation_is_the_last_one_and_not_the_next_episodes_first() -> None:
     environment = VectorPlugInsertion(plug_config(time_limit_s=1.0), 2)
     environment.reset(0)

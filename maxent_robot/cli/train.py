@@ -95,12 +95,13 @@ def _run_one(arguments: argparse.Namespace, name: str, path: Path, shelf: Path, 
         else:
             config = run_directory.train_config(name, assignments)
             directory = arguments.output or shelf / time.strftime("%Y%m%d-%H%M%S")
-        n = config.trainer.num_envs
-        training = tasks.make_environment(config.task, config.environment, n, f"{path}: environment")
+        trainer = config.trainer
+        training = tasks.make_environment(config.task, config.environment, trainer.num_envs, f"{path}: environment")
         stack.callback(training.close)
         evaluation = tasks.make_environment(
-            config.task, config.evaluation_environment, n, f"{path}: evaluation_environment"
-        )
+            config.task, config.evaluation_environment, trainer.evaluation_envs, f"{path}: evaluation_environment",
+            trainer.evaluation_threads,
+        )  # fmt: skip
         stack.callback(evaluation.close)
         check_algorithm(config.learner, training.spaces)
         if arguments.resume is None:

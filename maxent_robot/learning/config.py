@@ -108,6 +108,8 @@ class TrainerConfig:
     checkpoint_interval_s: float = setting(60.0, unit="s", minimum=0.0, doc="time between checkpoints")
     evaluation_interval_steps: int = setting(50_000, minimum=1, doc="environment steps between evaluations")
     evaluation_episodes: int = setting(200, minimum=1, doc="held-out episodes of an evaluation, all hard")
+    evaluation_envs: int = setting(16, minimum=1, doc="environments stepped together in an evaluation")
+    evaluation_threads: int = setting(1, minimum=1, doc="threads of its physics, while the learner rests")
     target_success: float = setting(
         1.0, minimum=0.0, doc="stop at this evaluated success with the two bounds below met; over 1 is never"
     )

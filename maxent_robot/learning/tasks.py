@@ -47,8 +47,14 @@ def environment_config(task: str, settings: Mapping[str, Any], source: str) -> P
     return config_from_mapping(settings, PlugConfig, source=source)
 
 
-def make_environment(task: str, settings: Mapping[str, Any], num_envs: int, source: str) -> VectorEnvironment:
-    """A vector environment of the task; arguments and errors as `environment_config`."""
+def make_environment(
+    task: str, settings: Mapping[str, Any], num_envs: int, source: str, threads: int = 1
+) -> VectorEnvironment:
+    """A vector environment of the task; arguments and errors as `environment_config`.
+
+    Args:
+        threads: of the physics, where the environments of the task share it.
+    """
     check_task(task)
     if task == "gymnasium":
         from maxent_robot.learning.gymnasium_environment import GymnasiumConfig, GymnasiumEnvironment
@@ -57,7 +63,7 @@ def make_environment(task: str, settings: Mapping[str, Any], num_envs: int, sour
     config = environment_config(task, settings, source)
     from sim.vector import VectorPlugInsertion
 
-    return VectorPlugInsertion(config, num_envs)
+    return VectorPlugInsertion(config, num_envs, threads)
 
 
 def manifest_assumptions(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,14 +47,17 @@ class PlugPhysics:
 
     The contact wrench is the sensor's reading less the weight of the tool as it really is, so that bias and noise
     are left to the caller.
+
+    Args:
+        threads: that share the scenes; what they give does not depend on it.
     """
 
-    def __init__(self, config: PlugConfig, robot: RobotConfig, n: int) -> None:
+    def __init__(self, config: PlugConfig, robot: RobotConfig, n: int, threads: int = 1) -> None:
         self.config, self.robot, self.n = config, robot, n
         self._reference = build_model(robot, config.connector, config.clearance_m[0], config.timestep_s)
         self.models = [copy.copy(self._reference) for _ in range(n)]
-        self._data = mujoco.MjData(self._reference)
-        self._rollout = rollout.Rollout(nthread=0)
+        self._data = [mujoco.MjData(self._reference) for _ in range(threads)]
+        self._rollout = rollout.Rollout(nthread=threads if threads > 1 else 0)
         self._state = np.zeros((n, mujoco.mj_stateSize(self._reference, _STATE)))
         self._window = max(1, round(FILTER_WINDOW_S / config.timestep_s))
         self._tail = np.zeros((n, self._window - 1, 6))
@@ -72,9 +75,10 @@ class PlugPhysics:
         """Put scene ``index`` at rest at ``joint_positions`` (7,) in a new scenario."""
         model = self.models[index]
         apply_scenario(model, self._reference, scenario, self.config.connector, self.robot)
-        mujoco.mj_resetData(model, self._data)
-        self._data.qpos[: self._joints] = joint_positions
-        mujoco.mj_getState(model, self._data, self._state[index], _STATE)
+        data = self._data[0]
+        mujoco.mj_resetData(model, data)
+        data.qpos[: self._joints] = joint_positions
+        mujoco.mj_getState(model, data, self._state[index], _STATE)
         self._tail[index] = 0.0
         self._mass[index] = tool_mass(model)
         self._center[index] = tool_center_of_mass(model, self.robot)
@@ -94,7 +98,7 @@ class PlugPhysics:
         start, end = impedance_control(before, T_BASE_TASK)[:, None], impedance_control(target, T_BASE_TASK)[:, None]
         control = np.zeros((self.n, self.config.substeps, self._reference.nu))
         control[:, :, :6] = start + share * (end - start)
-        states, sensors = self._rollout.rollout(self.models, [self._data], self._state, control)
+        states, sensors = self._rollout.rollout(self.models, self._data, self._state, control)
         self._state = states[:, -1].copy()
         tcp = self._chain.forward(self.joint_positions)
         means = self._means(sensors[:, :, self._wrench_at], tcp)

@@ -60,14 +60,14 @@ class Outcome:
 
 
 class PlugTask:
-    """``n`` episodes of plug insertion in lock step."""
+    """``n`` episodes of plug insertion in lock step, their physics on ``threads`` threads."""
 
-    def __init__(self, config: PlugConfig, n: int) -> None:
+    def __init__(self, config: PlugConfig, n: int, threads: int = 1) -> None:
         self.config, self.n = config, n
         self.robot = load_robot(config.robot)
         self.chain = self.robot.chain()
         self.connector = CONNECTORS[config.connector]
-        self.physics = PlugPhysics(config, self.robot, n)
+        self.physics = PlugPhysics(config, self.robot, n, threads)
         self.scenarios: list[Scenario | None] = [None] * n
         self.generators = [np.random.default_rng(0) for _ in range(n)]
         self.history = ObservationHistory(n)
