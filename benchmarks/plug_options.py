@@ -33,8 +33,8 @@ from maxent_robot.learning.run_directory import write_json
 from maxent_robot.trials.statistics import wilson_interval
 
 RESULTS = ROOT / "benchmarks" / "results" / "plug_options"
-STEPS, SEEDS = 150_000, (1, 2)
-SHOWN_STEPS = (50_000, 100_000, 150_000)
+STEPS, SEEDS = 200_000, (1, 2)
+SHOWN_STEPS = (50_000, 100_000, 150_000, 200_000)
 BASE = "as shipped"
 OPTIONS: dict[str, list[str]] = {
     BASE: [],
@@ -45,8 +45,8 @@ OPTIONS: dict[str, list[str]] = {
     "critics without the privileged vector": ["learner.privileged_critic=false"],
     "no history in the observation": ["environment.history=false", "evaluation_environment.history=false"],
     "demonstrations": ["trainer.demonstrations=0.5", "trainer.warmup_steps=20000"],
-    "update ratio 0.125": ["trainer.update_ratio=0.125"],
-    "update ratio 0.5": ["trainer.update_ratio=0.5"],
+    "update ratio 0.0625": ["trainer.update_ratio=0.0625"],
+    "update ratio 0.25": ["trainer.update_ratio=0.25"],
     "CrossQ": [
         "learner.algorithm=crossq",
         "learner.momentum=0.5",
@@ -61,7 +61,7 @@ COMMON = {
     "trainer.wall_minutes": "0",
     "trainer.target_success": "2",  # never: all runs are as long
     "trainer.minimum_steps": "0",
-    "trainer.evaluation_interval_steps": "25000",
+    "trainer.evaluation_interval_steps": "50000",
     "trainer.deployable_critic_updates": "1",
 }
 REPORT, FIGURE = "plug_options.md", "plug_options.png"
@@ -179,7 +179,7 @@ def report(found: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _at(results: list[dict[str, Any]], step: int) -> list[dict[str, Any]]:
-    """The evaluation of each seed nearest to `step`: a period of 16 environments need not end on it."""
+    """The evaluation of each seed nearest to `step`: a period of all environments need not end on it."""
     return [min(result["evaluations"], key=lambda record: abs(int(record["step"]) - step)) for result in results]
 
 
