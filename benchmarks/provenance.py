@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from maxent_robot.cores import usable_cores
 from maxent_robot.learning.run_directory import revision
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +31,7 @@ def machine() -> dict[str, Any]:
     """Model of the CPU, cores that this process may use, and the load averages over 1, 5 and 15 minutes."""
     return {
         "cpu": cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "load_average": [round(load, 2) for load in os.getloadavg()],
     }
 

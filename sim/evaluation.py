@@ -63,18 +63,20 @@ def run_episodes(
     seed: int,
     progress: Progress | None = None,
     *,
-    batch: int = 32,
+    batch: int = 64,
+    threads: int = 1,
     spiral: SpiralConfig | None = None,
 ) -> EpisodeTable:
     """Run episodes 0 to ``episodes`` - 1 of ``seed``; episode k is the same for every policy and every ``batch``.
 
     Args:
         policy: a function of observations (n, 150), or the name ``"spiral"``.
+        threads: of the physics; what comes out does not depend on them.
         spiral: settings of the spiral search, if not the tuned ones of the connector.
         progress: called with the number of finished episodes and of successes.
     """
     n = min(batch, episodes)
-    task = PlugTask(config, n)
+    task = PlugTask(config, n, threads)
     chosen: EpisodePolicy
     if isinstance(policy, str):
         if policy != "spiral":

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maxent_robot.cores import usable_cores
 from maxent_robot.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _executor(arguments: argparse.Namespace) -> Executor:
 
     if arguments.ray is not None:
         return RayExecutor(arguments.ray or None, arguments.jobs)
-    return LocalExecutor(arguments.jobs or _cores())
+    return LocalExecutor(arguments.jobs or usable_cores())
 
 
 def _carry_out(arguments: argparse.Namespace, campaign: Campaign, directory: Path, executor: Executor) -> int:
@@ -128,10 +128,3 @@ def _carry_out(arguments: argparse.Namespace, campaign: Campaign, directory: Pat
         return 1 if outcome.failed == outcome.left else 130
     print(f"stopped with checkpoints, {outcome.ended} of {count} runs have ended; go on with: {resumption}")
     return 130
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

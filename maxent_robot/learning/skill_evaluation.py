@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maxent_robot.cores import usable_cores
 from maxent_robot.errors import ConfigError
 from maxent_robot.inference.actor import OnnxActor
 from maxent_robot.inference.sampler import EntropyAwareSampler
@@ -84,10 +85,12 @@ def evaluate_modes(
         Figures of each mode under its name; `paired`, each mode against the spiral; `actor_sha256`; `wall_s`.
     """
     began = time.monotonic()
-    if workers > 1 and len(modes) > 1:
-        tables = _run_in_processes(bundle, config, modes, episodes, seed, progress, workers)
+    workers = min(workers, len(modes))
+    threads = max(1, usable_cores() // workers)
+    if workers > 1:
+        tables = _run_in_processes(bundle, config, modes, episodes, seed, progress, workers, threads)
     else:
-        tables = {mode: run_mode(bundle.actor_onnx, config, mode, episodes, seed, progress) for mode in modes}
+        tables = {mode: run_mode(bundle.actor_onnx, config, mode, episodes, seed, progress, threads) for mode in modes}
     return {
         **{mode: mode_figures(table) for mode, table in tables.items()},
         "paired": paired_figures({mode: table.success for mode, table in tables.items()}),
@@ -97,13 +100,15 @@ def evaluate_modes(
 
 
 def run_mode(
-    actor_onnx: bytes, config: PlugConfig, mode: str, episodes: int, seed: int, progress: Progress
+    actor_onnx: bytes, config: PlugConfig, mode: str, episodes: int, seed: int, progress: Progress, threads: int = 1
 ) -> EpisodeTable:
-    """All episodes of one mode."""
+    """All episodes of one mode, their physics on ``threads`` threads."""
     from sim.evaluation import run_episodes
 
     policy = "spiral" if mode == "spiral" else sampled_policy(actor_onnx, mode, seed)
-    return run_episodes(config, policy, episodes, seed, lambda done, successes: progress(mode, done, successes))
+    return run_episodes(
+        config, policy, episodes, seed, lambda done, successes: progress(mode, done, successes), threads=threads
+    )
 
 
 def sampled_policy(actor_onnx: bytes, mode: str, seed: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
@@ -158,13 +163,14 @@ def _run_in_processes(
     seed: int,
     progress: Progress,
     workers: int,
+    threads: int,
 ) -> dict[str, EpisodeTable]:
     context = multiprocessing.get_context("spawn")
     manager: SyncManager
     with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
         reports = manager.Queue()
         futures = {
-            mode: pool.submit(run_mode, bundle.actor_onnx, config, mode, episodes, seed, _Reporter(reports))
+            mode: pool.submit(run_mode, bundle.actor_onnx, config, mode, episodes, seed, _Reporter(reports), threads)
             for mode in modes
         }
         while not all(future.done() for future in futures.values()) or not reports.empty():

@@ -16,6 +16,7 @@ from typing import Any
 
 from maxent_robot import __version__
 from maxent_robot.config import config_from_mapping, setting, to_mapping
+from maxent_robot.cores import usable_cores
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.skill.bundle import MANIFEST_FILE, SkillBundle
 from maxent_robot.trials.outcome import SuccessCriterion
@@ -86,8 +87,7 @@ def software_versions() -> dict[str, str]:
 
 def machine_description() -> dict[str, str]:
     """Operating system, architecture and number of usable processor cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"system": platform.system(), "machine": platform.machine(), "cores": str(cores)}
+    return {"system": platform.system(), "machine": platform.machine(), "cores": str(usable_cores())}
 
 
 def command_line(arguments: Sequence[str] | None = None) -> str:
