@@ -22,10 +22,10 @@ from maxent_robot.safety.limits import AccelerationLimits, SpeedLimits, Supervis
 from maxent_robot.safety.motion import ControlledStop, MinimumJerkMove
 from maxent_robot.safety.state_machine import TRANSITIONS, IllegalTransition, State, StateMachine
 from maxent_robot.safety.watchdog import Watchdog
+from maxent_robot.safety.workspace import Workspace
 
 SPEED = SpeedLimits(0.25, 1.0)
 ACCELERATION = AccelerationLimits(1.0, 4.0)
-BOX = load_limits("sim").workspace
 
 finite = st.floats(-2.0, 2.0)
 vectors = st.tuples(finite, finite, finite)
@@ -43,7 +43,6 @@ def test_no_guard_lets_a_number_pass_that_is_not_finite(bad: float) -> None:
     assert fault(guards.check_tcp_speed(twist, SPEED)) is Fault.TCP_SPEED
     assert fault(guards.check_force(twist, 30.0)) is Fault.FORCE
     assert fault(guards.check_torque(twist, 5.0)) is Fault.TORQUE
-    assert fault(guards.check_workspace(np.full(3, bad), BOX, 0.0, "x")) is Fault.WORKSPACE
     assert fault(guards.check_joint_positions(q, -limit, limit, 0.0, ("a", "b"))) is Fault.JOINT_POSITION
     assert fault(guards.check_joint_velocities(q, limit, ("a", "b"))) is Fault.JOINT_VELOCITY
     assert guards.check_age(bad, 0.1, Fault.STALE_WRENCH, "x") is not None
@@ -51,7 +50,6 @@ def test_no_guard_lets_a_number_pass_that_is_not_finite(bad: float) -> None:
 
 def test_guards_let_pass_what_is_on_the_limit() -> None:
     assert guards.check_force(np.array([0.0, 0.0, 30.0, 0.0, 0.0, 0.0]), 30.0) is None
-    assert guards.check_workspace(np.array(BOX.maximum), BOX, 0.0, "TCP") is None
     assert guards.check_joint_velocities(np.array([-1.0]), np.array([1.0]), ("a",)) is None
     assert guards.check_age(0.1, 0.1, Fault.STALE_WRENCH, "wrench") is None
     assert guards.check_stamp(1.0, 1.0, "wrench") is None
@@ -138,7 +136,7 @@ def test_a_controlled_stop_is_linear_in_time_and_within_the_deceleration() -> No
 def test_shipped_limits_load_and_hold_the_home_pose_of_their_robot(name: str) -> None:
     limits, robot = load_limits(name), load_robot(name)
     home = np.array(robot.home)
-    assert guards.check_workspace(robot.chain().forward(home).position, limits.workspace, 0.0, "home") is None
+    assert Workspace(limits.workspace).violation(robot.chain().forward(home), "home") is None
     low, high = robot.joint_values("position_min"), robot.joint_values("position_max")
     assert guards.check_joint_positions(home, low, high, limits.joints.position_margin_rad, robot.joint_names) is None
     assert limits.policy_speed.linear_m_s <= limits.measured_speed.linear_m_s

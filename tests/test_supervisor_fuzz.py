@@ -15,15 +15,23 @@ from maxent_robot.control.pose import Pose
 from maxent_robot.safety.command import Command
 from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.state_machine import MOVING, State
+from maxent_robot.safety.workspace import Workspace
 from maxent_robot.skill.action import Leash
 
 LEASH = Leash.of(ROBOT.impedance)
 SLACK = 1e-9
 NARROW = limits(
-    workspace={"minimum": (HOME.position - 0.01).tolist(), "maximum": (HOME.position + 0.02).tolist()},
+    workspace={
+        "minimum": (HOME.position - 0.01).tolist(),
+        "maximum": (HOME.position + 0.02).tolist(),
+        "keep_out": {
+            "post": {"minimum": (HOME.position + 0.004).tolist(), "maximum": (HOME.position + 0.012).tolist()},
+        },
+        "orientation": {"reference": HOME.quaternion.tolist(), "tilt_rad": 0.02, "turn_rad": 0.03},
+    },
     measured_speed={"linear_m_s": 2.0, "angular_rad_s": 6.0},
 )
-"""A workspace whose walls are soon reached."""
+"""A workspace whose walls, post and cone are soon reached."""
 
 numbers = st.one_of(
     st.floats(-0.3, 0.3),
@@ -96,6 +104,13 @@ class Checked(SafetyBench):
         if (known.position >= box.minimum).all() and (known.position <= box.maximum).all() and not frozen:
             assert (target.position >= np.array(box.minimum) - SLACK).all()
             assert (target.position <= np.array(box.maximum) + SLACK).all()
+        space = Workspace(box)
+        if space.violation(known, "") is None and not frozen:
+            assert space.violation(target, "target") is None
+        for post in box.keep_out.values():
+            walls = np.array(post.minimum), np.array(post.maximum)
+            was, now = (np.minimum(p - walls[0], walls[1] - p).min() for p in (known.position, target.position))
+            assert now <= max(was, 0.0) + 3 * SLACK or frozen, "in a keep-out box, deeper than the arm itself"
 
     def check_step(self, previous: Command, command: Command, before: Pose, after: Pose, measured: Pose) -> None:
         step = float(np.linalg.norm(after.position - before.position))
@@ -160,3 +175,17 @@ def test_no_sequence_of_inputs_breaks_a_limit(sequence: list[tuple[str, Any]], r
     for kind, value in sequence:
         perform(bench, kind, value)
         bench.step(2)
+
+
+def test_a_policy_that_wanders_meets_walls_post_and_cone_and_passes_none() -> None:
+    bench, generator = Checked(NARROW), np.random.default_rng(5)
+    bench.start()
+    space = Workspace(NARROW.workspace)
+    for _ in range(60):
+        bench.twist = generator.uniform(-1.0, 1.0, 6) * [0.1, 0.1, 0.1, 0.5, 0.5, 0.5]
+        for _ in range(20):
+            bench.step()
+            assert bench.last.target is not None
+            assert space.violation(bench.last.target, "target") is None
+    assert bench.last.state in MOVING, bench.last.faults
+    assert bench.last.interventions["workspace"] > 20

@@ -17,6 +17,7 @@ from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.limits import SupervisorLimits
 from maxent_robot.safety.watchdog import Watchdog
+from maxent_robot.safety.workspace import Workspace
 from maxent_robot.safety.wrench import WrenchFilter, wrench_at_tcp
 
 Array = NDArray[np.float64]
@@ -28,8 +29,8 @@ class ArmMonitor:
     A stamp that repeats the last one carries no news: it neither updates nor feeds the watchdog.
     """
 
-    def __init__(self, robot: RobotConfig, limits: SupervisorLimits) -> None:
-        self._robot, self._limits = robot, limits
+    def __init__(self, robot: RobotConfig, limits: SupervisorLimits, workspace: Workspace) -> None:
+        self._robot, self._limits, self._workspace = robot, limits, workspace
         self._chain = robot.chain()
         self._T_ft_tcp = robot.T_ft_tcp()
         self._velocity_max = robot.joint_values("velocity_max") * limits.joints.velocity_fraction
@@ -173,7 +174,7 @@ class ArmMonitor:
             ),
             guards.check_joint_velocities(self.qd, self._velocity_max, robot.joint_names),
             guards.check_tcp_speed(self.twist, limits.measured_speed),
-            guards.check_workspace(self.pose.position, limits.workspace, limits.workspace.tolerance_m, "measured TCP"),
+            self._workspace.violation(self.pose, "measured TCP", tolerant=True),
             guards.check_force(contact, limits.contact.force_n),
             guards.check_torque(contact, limits.contact.torque_nm),
         )

@@ -11,7 +11,8 @@ from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
 from maxent_robot.safety import guards
 from maxent_robot.safety.faults import Violation
-from maxent_robot.safety.limits import JumpLimits, SpeedLimits, WorkspaceLimits
+from maxent_robot.safety.limits import JumpLimits, SpeedLimits
+from maxent_robot.safety.workspace import Workspace
 from maxent_robot.skill.action import Leash, integrate_target
 
 Array = NDArray[np.float64]
@@ -34,13 +35,12 @@ def limit_speed(twist: Array, speed: SpeedLimits) -> Array:
 class CommandGate:
     """Holds the target that was sent last, and lets it move only within the limits.
 
-    The target stays in the workspace, at most the leash from the measured pose, and where both can't be, because the
-    measured pose is itself outside the workspace by more than the leash, on the leash.
+    The target stays in the workspace, at most the leash from the measured pose. Where both can't be, because the
+    measured pose is itself outside, it stays on the leash; where that would be in a keep-out box, on the measured pose.
     """
 
-    def __init__(self, workspace: WorkspaceLimits, jump: JumpLimits, leash: Leash) -> None:
-        self._jump, self._leash = jump, leash
-        self._low, self._high = np.array(workspace.minimum), np.array(workspace.maximum)
+    def __init__(self, workspace: Workspace, jump: JumpLimits, leash: Leash) -> None:
+        self._workspace, self._jump, self._leash = workspace, jump, leash
         self.target: Pose | None = None
         self.interventions: dict[str, int] = {"speed": 0, "workspace": 0, "leash": 0, "expired": 0}
         self._acting: frozenset[str] = frozenset()
@@ -66,17 +66,17 @@ class CommandGate:
             raise ValueError("nothing latched")
         limited = limit_speed(twist, speed)
         target = integrate_target(self.target, limited, measured, period_s, self._leash)
-        inside = np.clip(target.position, self._low, self._high)
-        leash_m = self._leash.translation_m
-        position = np.clip(inside, measured.position - leash_m, measured.position + leash_m)
-        candidate = Pose(position, target.quaternion)
+        inside = self._workspace.nearest(self.target, target)
+        candidate = target if inside is target else self._on_leash(inside, measured)
+        if self._workspace.keeps_out(candidate.position):
+            candidate = measured
         violation = guards.check_jump(self.target, candidate, self._jump)
         if violation is not None:
             return violation
         self.target = candidate
         acting = {
             "speed": limited is not twist,
-            "workspace": not np.array_equal(inside, target.position),
+            "workspace": inside is not target,
             "leash": self.tension(measured) >= _SATURATED,
             "expired": expired,
         }
@@ -97,6 +97,9 @@ class CommandGate:
         offset = np.abs(self.target.position - measured.position) / self._leash.translation_m
         turn = np.abs(rotations.difference(self.target.quaternion, measured.quaternion)) / self._leash.rotation_rad
         return float(max(offset.max(), turn.max()))
+
+    def _on_leash(self, target: Pose, measured: Pose) -> Pose:
+        return integrate_target(target, np.zeros(6), measured, 0.0, self._leash)
 
     def _count(self, acting: frozenset[str]) -> None:
         for kind in acting - self._acting:

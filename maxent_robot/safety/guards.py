@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
 from maxent_robot.safety.faults import Fault, Violation
-from maxent_robot.safety.limits import JumpLimits, SpeedLimits, WorkspaceLimits
+from maxent_robot.safety.limits import JumpLimits, SpeedLimits
 
 Array = NDArray[np.float64]
 
@@ -107,14 +107,6 @@ def check_tcp_speed(twist: Array, limits: SpeedLimits) -> Violation | None:
         return Violation(Fault.TCP_SPEED, "linear speed of the TCP", linear, limits.linear_m_s, "m/s")
     if not angular <= limits.angular_rad_s:
         return Violation(Fault.TCP_SPEED, "angular speed of the TCP", angular, limits.angular_rad_s, "rad/s")
-    return None
-
-
-def check_workspace(position: Array, box: WorkspaceLimits, tolerance_m: float, subject: str) -> Violation | None:
-    """WORKSPACE when a position (3,) in the base frame is outside the box by more than the tolerance."""
-    for axis, value, low, high in zip("xyz", position, box.minimum, box.maximum, strict=True):
-        if not low - tolerance_m <= value <= high + tolerance_m:
-            return Violation(Fault.WORKSPACE, f"{axis} of the {subject}", float(value), f"{low:.4g} to {high:.4g}", "m")
     return None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +16,55 @@ Vector3 = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
+class KeepOutBox:
+    """Box, in the base frame, that the TCP stays out of."""
+
+    minimum: Vector3 = setting(unit="m", minimum=-3.0, maximum=3.0, doc="lower corner")
+    maximum: Vector3 = setting(unit="m", minimum=-3.0, maximum=3.0, doc="upper corner")
+
+    def __post_init__(self) -> None:
+        _check_corners(self.minimum, self.maximum)
+
+
+@dataclass(frozen=True)
+class OrientationLimits:
+    """Orientations of the TCP: how far its z axis may lean, and how far it may be turned about that axis."""
+
+    reference: tuple[float, float, float, float] = setting(
+        (1.0, 0.0, 0.0, 0.0), minimum=-1.0, maximum=1.0, doc="orientation (x, y, z, w) that both are counted from"
+    )
+    tilt_rad: float = setting(math.pi, unit="rad", minimum=0.01, maximum=math.pi, doc="of the z axis")
+    turn_rad: float = setting(math.pi, unit="rad", minimum=0.01, maximum=math.pi, doc="about the z axis")
+    tolerance_rad: float = setting(
+        0.1, unit="rad", minimum=0.0, maximum=0.5, doc="how far beyond the measured orientation may be"
+    )
+
+    def __post_init__(self) -> None:
+        norm = math.hypot(*self.reference)
+        if abs(norm - 1.0) > 1e-3:
+            raise ConfigError(f"reference has norm {norm:.4g}, must be 1: it is a unit quaternion (x, y, z, w)")
+
+
+@dataclass(frozen=True)
 class WorkspaceLimits:
-    """Box, in the base frame, that the TCP stays in."""
+    """Box, in the base frame, that the TCP stays in, less the boxes that it stays out of, and its orientations."""
 
     minimum: Vector3 = setting(unit="m", minimum=-3.0, maximum=3.0, doc="lower corner")
     maximum: Vector3 = setting(unit="m", minimum=-3.0, maximum=3.0, doc="upper corner")
     tolerance_m: float = setting(
         0.02, unit="m", minimum=0.0, maximum=0.2, doc="how far outside the measured TCP may be; targets never are"
     )
+    keep_out: Mapping[str, KeepOutBox] = setting({}, doc="boxes that the TCP stays out of, by names of your choice")
+    orientation: OrientationLimits = setting(OrientationLimits(), doc="of the TCP")
 
     def __post_init__(self) -> None:
-        for axis, low, high in zip("xyz", self.minimum, self.maximum, strict=True):
-            if low >= high:
-                raise ConfigError(f"{axis} of minimum is {low} m, must be below maximum, which is {high} m")
+        _check_corners(self.minimum, self.maximum)
+
+
+def _check_corners(minimum: Vector3, maximum: Vector3) -> None:
+    for axis, low, high in zip("xyz", minimum, maximum, strict=True):
+        if low >= high:
+            raise ConfigError(f"{axis} of minimum is {low} m, must be below maximum, which is {high} m")
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from maxent_robot.safety.motion import ControlledStop
 from maxent_robot.safety.move import REACHED, MoveTask
 from maxent_robot.safety.policy_input import PolicyInput
 from maxent_robot.safety.state_machine import COMMANDING, MOVING, State, StateMachine
+from maxent_robot.safety.workspace import Workspace
 from maxent_robot.skill.action import Leash
 
 Array = NDArray[np.float64]
@@ -52,9 +53,10 @@ class Supervisor:
     def __init__(self, robot: RobotConfig, limits: SupervisorLimits, policy_period_s: float) -> None:
         self._robot, self._limits = robot, limits
         self._machine = StateMachine()
-        self._arm = ArmMonitor(robot, limits)
+        self._workspace = Workspace(limits.workspace)
+        self._arm = ArmMonitor(robot, limits, self._workspace)
         self._leash = Leash.of(robot.impedance)
-        self._gate = CommandGate(limits.workspace, limits.jump, self._leash)
+        self._gate = CommandGate(self._workspace, limits.jump, self._leash)
         self._policy = PolicyInput(robot.base_frame, limits.ages, policy_period_s)
         self._longest_step_s = policy_period_s
         self._outside: dict[Fault, Violation] = {}
@@ -298,7 +300,7 @@ class Supervisor:
             guards.check_frame(frame_id, self._robot.base_frame, subject)
             or guards.check_finite(np.concatenate([goal.position, goal.quaternion]), subject)
             or guards.check_unit_quaternion(goal.quaternion, subject)
-            or guards.check_workspace(goal.position, self._limits.workspace, 0.0, subject)
+            or self._workspace.violation(goal, subject)
         )
         return str(violation) if violation is not None else self.problem(now_s)
 

@@ -1,0 +1,152 @@
+"""Where the TCP may be: a box less its keep-out boxes, and orientations near a reference.
+
+A wanted pose that is not allowed is changed to the nearest one that is, as far as one can be reached without passing
+through a keep-out box.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maxent_robot.control import rotations
+from maxent_robot.control.pose import Pose
+from maxent_robot.safety.faults import Fault, Violation
+from maxent_robot.safety.limits import KeepOutBox, OrientationLimits, WorkspaceLimits
+
+Array = NDArray[np.float64]
+
+_PASSES = 3  # a correction for one box may lead into another
+_GRAZE_M = _GRAZE_RAD = 1e-9  # rounding
+
+
+class Workspace:
+    """The limits as sets, with the nearest point of each. Poses are T_base_tcp."""
+
+    def __init__(self, limits: WorkspaceLimits) -> None:
+        self._limits = limits
+        self._low, self._high = np.array(limits.minimum), np.array(limits.maximum)
+        self._keep_out = {name: _Box(box) for name, box in limits.keep_out.items()}
+        self._cone = _Cone(limits.orientation)
+
+    def violation(self, pose: Pose, subject: str, tolerant: bool = False) -> Violation | None:
+        """WORKSPACE when a pose is not allowed; `tolerant` as a measured pose may be: outside by the tolerances."""
+        limits = self._limits
+        slack_m, slack_rad = (limits.tolerance_m, limits.orientation.tolerance_rad) if tolerant else (0.0, 0.0)
+        for axis, value, low, high in zip("xyz", pose.position, self._low, self._high, strict=True):
+            if not low - slack_m <= value <= high + slack_m:
+                allowed = f"{low:.4g} to {high:.4g}"
+                return Violation(Fault.WORKSPACE, f"{axis} of the {subject}", float(value), allowed, "m")
+        for name, box in self._keep_out.items():
+            depth = box.depth(pose.position)
+            if not depth <= slack_m + _GRAZE_M:
+                return Violation(Fault.WORKSPACE, f"depth of the {subject} in keep_out.{name}", depth, slack_m, "m")
+        return self._cone.violation(pose.quaternion, subject, slack_rad)
+
+    def keeps_out(self, position: Array) -> bool:
+        """Whether a position (3,) is inside a keep-out box."""
+        return any(box.depth(position) > _GRAZE_M for box in self._keep_out.values())
+
+    def nearest(self, before: Pose, wanted: Pose) -> Pose:
+        """The allowed pose nearest to `wanted` with a free straight way from `before`; `wanted` itself if it is one.
+
+        Where the keep-out boxes leave no way, the position of `before`.
+        """
+        position, quaternion = self._position(before.position, wanted.position), self._cone.nearest(wanted.quaternion)
+        same = np.array_equal(position, wanted.position) and quaternion is wanted.quaternion
+        return wanted if same else Pose(position, quaternion)
+
+    def _position(self, before: Array, wanted: Array) -> Array:
+        position = np.clip(wanted, self._low, self._high)
+        for _ in range(_PASSES):
+            met = [box for box in self._keep_out.values() if box.meets(before, position)]
+            if not met:
+                return position
+            for box in met:
+                position = np.clip(box.beside(before, position), self._low, self._high)
+        return before if any(box.meets(before, position) for box in self._keep_out.values()) else position
+
+
+class _Box:
+    """A keep-out box; its surface is allowed."""
+
+    def __init__(self, box: KeepOutBox) -> None:
+        self._low, self._high = np.array(box.minimum), np.array(box.maximum)
+
+    def depth(self, position: Array) -> float:
+        """How far inside the box a position is [m]; negative outside."""
+        return float(np.minimum(position - self._low, self._high - position).min())
+
+    def meets(self, before: Array, after: Array) -> bool:
+        """Whether the straight way from `before` to `after` passes through the inside, or leads deeper into it."""
+        if self.depth(before) > 0.0:
+            return self.depth(after) > self.depth(before)
+        step = after - before
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            first, second = (self._low - before) / step, (self._high - before) / step
+        still = step == 0.0
+        within = (before > self._low) & (before < self._high)
+        entry = np.where(still, np.where(within, -math.inf, math.inf), np.minimum(first, second)).max()
+        exit_ = np.where(still, np.where(within, math.inf, -math.inf), np.maximum(first, second)).min()
+        entry, exit_ = max(float(entry), 0.0), min(float(exit_), 1.0)
+        # The depth is concave on the way, so that halfway it is at least half of its greatest.
+        return entry < exit_ and self.depth(before + 0.5 * (entry + exit_) * step) > _GRAZE_M
+
+    def beside(self, before: Array, wanted: Array) -> Array:
+        """`wanted`, brought back beyond a face that `before` is beyond; the face that asks for the least.
+
+        From inside, no deeper below the nearest face than `before`.
+        """
+        outside = np.array([self._low - before, before - self._high])
+        nearest = outside == outside.max()
+        moved = []
+        for side, axis in np.argwhere(nearest if outside.max() < 0.0 else outside >= 0.0):
+            position = wanted.copy()
+            if side == 0:
+                position[axis] = min(wanted[axis], max(before[axis], self._low[axis]))
+            else:
+                position[axis] = max(wanted[axis], min(before[axis], self._high[axis]))
+            moved.append(position)
+        return min(moved, key=lambda position: float(np.abs(position - wanted).max()))
+
+
+class _Cone:
+    """Orientations whose z axis is within `tilt_rad` of the reference's, turned about it by at most `turn_rad`."""
+
+    def __init__(self, limits: OrientationLimits) -> None:
+        self._limits = limits
+        self._reference = rotations.normalize(limits.reference)
+        self._free = limits.tilt_rad >= math.pi and limits.turn_rad >= math.pi
+
+    def violation(self, quaternion: Array, subject: str, slack_rad: float) -> Violation | None:
+        if self._free:
+            return None
+        tilt, turn = (float(np.linalg.norm(rotations.to_rotvec(part))) for part in self._parts(quaternion))
+        for name, value, limit in (("tilt", tilt, self._limits.tilt_rad), ("turn", turn, self._limits.turn_rad)):
+            if not value <= limit + slack_rad + _GRAZE_RAD:
+                return Violation(Fault.WORKSPACE, f"{name} of the {subject}", value, limit, "rad")
+        return None
+
+    def nearest(self, quaternion: Array) -> Array:
+        if self._free:
+            return quaternion
+        limits = self._limits
+        vectors = [rotations.to_rotvec(part) for part in self._parts(quaternion)]
+        angles = [float(np.linalg.norm(vector)) for vector in vectors]
+        if angles[0] <= limits.tilt_rad and angles[1] <= limits.turn_rad:
+            return quaternion
+        tilt, turn = (
+            rotations.from_rotvec(vector * (min(angle, limit) / max(angle, 1e-12)))
+            for vector, angle, limit in zip(vectors, angles, (limits.tilt_rad, limits.turn_rad), strict=True)
+        )
+        return rotations.normalize(rotations.multiply(self._reference, rotations.multiply(tilt, turn)))
+
+    def _parts(self, quaternion: Array) -> tuple[Array, Array]:
+        """Tilt and turn (4,) with quaternion = reference x tilt x turn; the turn is about z, the tilt's axis is not."""
+        relative = rotations.multiply(rotations.conjugate(self._reference), quaternion)
+        about_z = np.array([0.0, 0.0, relative[2], relative[3]])
+        size = float(np.linalg.norm(about_z))
+        turn = about_z / size if size > 1e-9 else rotations.IDENTITY
+        return rotations.multiply(relative, rotations.conjugate(turn)), turn
