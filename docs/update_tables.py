@@ -54,10 +54,13 @@ def flags(command: str) -> str:
 
 def faults(_: str) -> str:
     """Return the supervisor's faults with what it does about each."""
-    from maxent_robot.safety.faults import RESPONSES
+    from maxent_robot.safety.reactions import CHOICES
 
-    rows = ((f"`{fault.value}`", f"`{r.reaction.value}`", f"`{r.final.value}`") for fault, r in RESPONSES.items())
-    return _table(("fault", "reaction", "ends in"), rows)
+    rows = []
+    for fault, (shipped, *others) in CHOICES.items():
+        ends = "" if shipped.final is None else f"`{shipped.final.value}`"
+        rows.append((f"`{fault.value}`", f"`{shipped.value}`", ends, ", ".join(f"`{other.value}`" for other in others)))
+    return _table(("fault", "reaction", "ends in", "or, by `reactions` in the limits"), rows)
 
 
 def states(_: str) -> str:

@@ -11,7 +11,9 @@ from safety_bench import CHAIN, HOME, POLICY_PERIOD_S, ROBOT, STEP_S, SafetyBenc
 
 from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
-from maxent_robot.safety.faults import RESPONSES, Fault, Reaction, Violation
+from maxent_robot.errors import ConfigError
+from maxent_robot.safety.faults import Fault, Violation
+from maxent_robot.safety.reactions import CHOICES, Reaction, reactions
 from maxent_robot.safety.state_machine import State
 
 FORWARD = (0.02, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -139,6 +141,7 @@ def test_the_target_stops_at_the_workspace() -> None:
 def test_the_leash_bounds_the_distance_to_an_arm_that_does_not_follow() -> None:
     bench = SafetyBench(follows=False)
     bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.5))
+    bench.contact = np.array([12.0, 0.0, 0.0, 0.0, 0.0, 2.0])
     bench.run(1.0)
     leash_m = ROBOT.impedance.force_max[0] / ROBOT.impedance.stiffness_translation
     assert bench.last.target is not None
@@ -215,9 +218,12 @@ def test_a_move_waits_for_an_arm_that_is_blocked_and_then_fails_with_a_reason() 
     bench.arm()
     goal = Pose(HOME.position + np.array([0.1, 0.0, 0.0]), HOME.quaternion)
     assert bench.supervisor.on_move_target(goal, ROBOT.base_frame, bench.now_s)[0]
+    bench.contact = np.array([12.0, 0.0, 0.0, 0.0, 0.0, 0.0])
     bench.run(1.0)
     assert bench.last.distance_m <= 0.015 + 1e-9
-    bench.run(3.5)
+    bench.run(1.8)
+    bench.contact = np.zeros(6)
+    bench.run(1.7)
     assert bench.last.state is State.ARMED
     assert bench.last.move.startswith("failed: 100.0 mm and 0.000 rad from the goal")
     assert bench.last.distance_m < 1e-9
@@ -308,6 +314,16 @@ def outside(bench: SafetyBench) -> None:
         bench.step()
 
 
+def drift(bench: SafetyBench) -> None:
+    """The sensor comes to tell of a force that nothing pushes back against."""
+    bench.twist, bench.contact = np.zeros(6), np.array([0.0, 12.0, 0.0, 0.0, 0.0, 0.0])
+
+
+def stuck(bench: SafetyBench) -> None:
+    """The arm stays where it is, and no force is measured at the tool."""
+    bench.follows, bench.twist = False, np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
+
+
 PROVOCATIONS: dict[Fault, Callable[[SafetyBench], object]] = {
     Fault.STALE_JOINT_STATE: lambda bench: setattr(bench, "joint_states", False),
     Fault.STALE_WRENCH: lambda bench: setattr(bench, "wrenches", False),
@@ -325,15 +341,22 @@ PROVOCATIONS: dict[Fault, Callable[[SafetyBench], object]] = {
     Fault.SECOND_PUBLISHER: lambda bench: bench.supervisor.report(
         Fault.SECOND_PUBLISHER, Violation(Fault.SECOND_PUBLISHER, "number of publishers", "2", "1")
     ),
+    Fault.SEQUENCE_GAP: lambda bench: bench.send_twist(FORWARD, stamp_offset_s=0.2),
+    Fault.WRENCH_BIAS: drift,
+    Fault.TRACKING_ERROR: stuck,
     Fault.OPERATOR_STOP: lambda bench: bench.supervisor.request_stop(bench.now_s),
 }
 
 
-def test_every_fault_has_a_response_and_a_provocation() -> None:
-    assert set(RESPONSES) == set(Fault) == set(PROVOCATIONS)
+SHIPPED = reactions({})
+STOPPING = [fault for fault in Fault if SHIPPED[fault].final is not None]
 
 
-@pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.value)
+def test_every_fault_has_a_reaction_and_a_provocation() -> None:
+    assert set(CHOICES) == set(Fault) == set(PROVOCATIONS)
+
+
+@pytest.mark.parametrize("fault", STOPPING, ids=lambda fault: fault.value)
 def test_every_fault_stops_the_arm_and_is_latched(fault: Fault) -> None:
     bench = SafetyBench()
     bench.start(FORWARD)
@@ -341,7 +364,7 @@ def test_every_fault_stops_the_arm_and_is_latched(fault: Fault) -> None:
     PROVOCATIONS[fault](bench)
     bench.run(1.5)
     assert fault.value in bench.fault_names
-    assert bench.last.state is RESPONSES[fault].final
+    assert bench.last.state is SHIPPED[fault].final
     assert bench.last.source == "hold"
     bench.run(0.1)
     rest = targets(bench)[-1]
@@ -349,11 +372,69 @@ def test_every_fault_stops_the_arm_and_is_latched(fault: Fault) -> None:
     bench.run(0.5)
     np.testing.assert_allclose(targets(bench)[-1], rest, atol=1e-9)
     assert fault.value in bench.fault_names
-    assert bench.last.state is RESPONSES[fault].final
+    assert bench.last.state is SHIPPED[fault].final
     assert not bench.supervisor.request_start(bench.now_s)[0]
 
 
-@pytest.mark.parametrize("fault", [fault for fault in Fault if RESPONSES[fault].reaction is Reaction.RELEASE])
+def test_a_gap_in_the_twists_slows_the_policy_for_a_while_and_is_counted() -> None:
+    bench = SafetyBench()
+    full = bench.limits.policy_speed.linear_m_s
+    bench.start((full, 0.0, 0.0, 0.0, 0.0, 0.0))
+    bench.twist = None
+    bench.run(0.2)
+    bench.twist = np.array([full, 0.0, 0.0, 0.0, 0.0, 0.0])
+    bench.step(3)
+    assert bench.last.state is State.DEGRADED
+    assert [notice.fault for notice in bench.last.notices] == [Fault.SEQUENCE_GAP]
+    assert "step of the stamps of candidate_twist is 0.205 s, allowed is 0.125 s" in str(bench.last.notices[0])
+    slowed = full * bench.limits.contact.degraded_speed
+    assert np.diff(targets(bench)[-2:, 0])[0] == pytest.approx(slowed * STEP_S)
+    assert bench.run(bench.limits.degraded_hold_s + STEP_S).state is State.RUNNING
+    assert (bench.last.faults, bench.last.noted) == ((), {"SEQUENCE_GAP": 1})
+
+
+@pytest.mark.parametrize(("name", "state"), [("hold", State.HOLD), ("reject", State.RUNNING)])
+def test_a_reaction_can_be_chosen_in_the_limits(name: str, state: State) -> None:
+    bench = SafetyBench(limits(reactions={"SEQUENCE_GAP": name}))
+    bench.start(FORWARD)
+    bench.twist = None
+    bench.run(0.2)
+    bench.twist = np.array(FORWARD)
+    assert bench.run(0.3).state is state
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"FORCE": "reject"}, r"reactions\.FORCE: 'reject' is not allowed: must be one of release"),
+        ({"STALE_ACTION": "wait"}, r"reactions\.STALE_ACTION: 'wait' .* hold, controlled_stop"),
+        ({"FORCES": "release"}, r"reactions: no fault 'FORCES'; there are STALE_JOINT_STATE"),
+    ],
+)
+def test_a_reaction_that_would_not_do_is_refused(chosen: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        limits(reactions=chosen)
+
+
+def test_an_old_tare_is_renewed_before_a_start() -> None:
+    bench = SafetyBench(limits(contact={"tare_age_s": 1.0}))
+    bench.arm()
+    bench.run(1.2)
+    success, message = bench.supervisor.request_start(bench.now_s)
+    assert not success
+    assert message == "start refused: the tare is 1 s old, allowed are 1 s: arm again"
+    assert bench.supervisor.request_arm(bench.now_s)[0]
+    assert bench.supervisor.request_start(bench.now_s)[0]
+
+
+def test_a_push_that_the_sensor_explains_is_neither_drift_nor_a_stuck_arm() -> None:
+    bench = SafetyBench(follows=False)
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    bench.contact = np.array([0.0, 12.0, 0.0, 0.0, 0.0, 0.0])
+    assert bench.run(2.0).state is State.RUNNING
+
+
+@pytest.mark.parametrize("fault", [fault for fault in Fault if SHIPPED[fault] is Reaction.RELEASE])
 def test_a_release_puts_the_target_on_the_measured_pose_at_once(fault: Fault) -> None:
     bench = SafetyBench(follows=False)
     bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))

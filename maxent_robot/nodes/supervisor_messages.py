@@ -10,6 +10,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from maxent_robot.control.backends import PoseCommand, TrajectoryCommand
 from maxent_robot.nodes.messages import diagnostic_status, pose_stamped
 from maxent_robot.safety.faults import Violation
+from maxent_robot.safety.reactions import Reaction
 from maxent_robot.safety.state_machine import State
 
 _LEVELS = {
@@ -42,9 +43,12 @@ def state_message(state: State, values: dict[str, object]) -> DiagnosticStatus:
     return diagnostic_status(_LEVELS.get(state, DiagnosticStatus.OK), "supervisor", state.value, values)
 
 
-def fault_message(violation: Violation | None) -> DiagnosticStatus:
-    """`supervisor/fault`: the fault, its value and its limit; level OK and fault NONE after a reset."""
-    if violation is None:
+def fault_message(violation: Violation | None, reaction: Reaction | None = None) -> DiagnosticStatus:
+    """`supervisor/fault`: the fault, its value, its limit and the reaction; level OK and fault NONE when it is over.
+
+    ERROR is a fault that stops the arm, WARN one that does not.
+    """
+    if violation is None or reaction is None:
         return diagnostic_status(DiagnosticStatus.OK, "supervisor", "no fault", {"fault": "NONE"})
     values: dict[str, object] = {
         "fault": violation.fault.value,
@@ -52,5 +56,7 @@ def fault_message(violation: Violation | None) -> DiagnosticStatus:
         "value": violation.value,
         "limit": violation.limit,
         "unit": violation.unit,
+        "reaction": reaction.value,
     }
-    return diagnostic_status(DiagnosticStatus.ERROR, "supervisor", str(violation), values)
+    level = DiagnosticStatus.WARN if reaction.final is None else DiagnosticStatus.ERROR
+    return diagnostic_status(level, "supervisor", str(violation), values)

@@ -36,7 +36,7 @@ from maxent_robot.nodes.supervisor_messages import controller_message, fault_mes
 from maxent_robot.nodes.supervisor_telemetry import NOT_SAFETY_RATED, SupervisorTelemetry
 from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.command import Command
-from maxent_robot.safety.faults import RESPONSES, Fault, Violation
+from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.limits import load_limits
 from maxent_robot.safety.policy_input import TOPIC as CANDIDATE_TOPIC
 from maxent_robot.safety.state_machine import MOVING, State
@@ -67,6 +67,7 @@ class SupervisorNode(ManagedNode):
         self._telemetry = SupervisorTelemetry(self._robot, self._dry_run)
         self._shown: tuple[object, ...] = ()
         self._faults: tuple[Violation, ...] = ()
+        self._noticed: frozenset[Fault] = frozenset()
         core = Supervisor(self._robot, limits, policy_period_s)
         core.configure()
         self._core = core
@@ -236,20 +237,11 @@ class SupervisorNode(ManagedNode):
 
     def _show(self, command: Command) -> None:
         """Publish the state when it changed, and new faults."""
-        if command.faults != self._faults:
-            for violation in command.faults:
-                if violation not in self._faults:
-                    # Two statements: rclpy allows one severity for each place that logs.
-                    if RESPONSES[violation.fault].final is State.FAULT:
-                        self.get_logger().error(str(violation))
-                    else:
-                        self.get_logger().warning(str(violation))
-                    self._fault_publisher.publish(fault_message(violation))
-            if not command.faults:
-                self._fault_publisher.publish(fault_message(None))
-            self._faults = command.faults
-        shown = (command.state, command.source, command.move, command.move_count, command.faults)
-        if shown == self._shown or self._core is None:
+        if self._core is None:
+            return
+        self._show_faults(self._core, command)
+        shown = (command.state, command.source, command.move, command.move_count, command.faults, self._noticed)
+        if shown == self._shown:
             return
         self._shown = shown
         problem = "" if self._timer is not None else f"node {self.get_name()} is not active"
@@ -257,6 +249,23 @@ class SupervisorNode(ManagedNode):
         self._state_publisher.publish(
             state_message(command.state, self._telemetry.values(command, self._core.arm.contact(), problem))
         )
+
+    def _show_faults(self, core: Supervisor, command: Command) -> None:
+        for violation in (entry for entry in command.faults if entry not in self._faults):
+            # Two statements: rclpy allows one severity for each place that logs.
+            if core.reaction(violation.fault).final is State.FAULT:
+                self.get_logger().error(str(violation))
+            else:
+                self.get_logger().warning(str(violation))
+            self._fault_publisher.publish(fault_message(violation, core.reaction(violation.fault)))
+        for violation in (entry for entry in command.notices if entry.fault not in self._noticed):
+            self.get_logger().warning(f"{core.reaction(violation.fault).value}: {violation}")
+            if not command.faults:
+                self._fault_publisher.publish(fault_message(violation, core.reaction(violation.fault)))
+        noticed = frozenset(violation.fault for violation in command.notices)
+        if not command.faults and not noticed and (self._faults or self._noticed):
+            self._fault_publisher.publish(fault_message(None))
+        self._faults, self._noticed = command.faults, noticed
 
     def _arrival(self, header: Header) -> Arrival:
         stamp_s = stamp_to_s(header.stamp)

@@ -39,6 +39,7 @@ class SupervisorTelemetry:
             "source": command.source,
             "faults": ", ".join(violation.fault.value for violation in command.faults),
             "fault": str(command.faults[0]) if command.faults else "",
+            "notices": ", ".join(violation.fault.value for violation in command.notices),
             "problem": problem,
             "move": command.move,
             "move_count": command.move_count,
@@ -47,6 +48,7 @@ class SupervisorTelemetry:
             "target_distance_mm": 1e3 * command.distance_m,
         }
         values |= {f"interventions_{kind}": count for kind, count in command.interventions.items()}
+        values |= {f"noted_{name}": count for name, count in command.noted.items()}
         values |= _percentiles("latency", self._latencies_s)
         values |= _percentiles("cycle", self._cycles_s)
         return values | self._fixed | {"safety": NOT_SAFETY_RATED}

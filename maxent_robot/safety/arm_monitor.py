@@ -40,6 +40,7 @@ class ArmMonitor:
         self._index: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._joint_stamp_s = self._wrench_stamp_s = -math.inf
         self._contact: Array | None = None
+        self._tared_s = -math.inf
         self.joint_watchdog = Watchdog(limits.ages.joint_state_s)
         self.wrench_watchdog = Watchdog(limits.ages.wrench_s)
         self.bad_messages: dict[str, Violation] = {}
@@ -154,8 +155,13 @@ class ArmMonitor:
                 "sensor"
             )
         self._filter.tare(samples, ft_quaternion)
-        self._contact = None
+        self._tared_s, self._contact = self._raw[-1][0], None
         return ""
+
+    def stale_tare(self, now_s: float) -> str:
+        """Why the tare is too old to go on with, as a sentence; empty when it is not."""
+        age_s, limit_s = now_s - self._tared_s, self._limits.contact.tare_age_s
+        return f"the tare is {age_s:.0f} s old, allowed are {limit_s:g} s: arm again" if age_s > limit_s else ""
 
     def violations(self, now_s: float) -> list[Violation]:
         """Everything about the arm that does not hold at `now_s`, the stale inputs first."""

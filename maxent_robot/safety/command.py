@@ -16,13 +16,16 @@ class Command:
     `target` is T_base_target, or None when nothing is to be sent. `source` is `none`, `hold`, `policy` or `move`.
     `interventions` counts, by kind, how often the supervisor began to change what was asked: `speed`, `workspace`,
     `leash`, `expired` (the twist was too old). `move` is the last move's outcome: empty, `moving`, `reached`,
-    `refused: reason` or `failed: reason`. `distance_m` is from the measured position to the target's.
+    `refused: reason` or `failed: reason`. `distance_m` is from the measured position to the target's. `faults` are
+    latched; `notices` are those of the last second that stop nothing, and `noted` counts them by name.
     """
 
     state: State
     source: str
     target: Pose | None
     faults: tuple[Violation, ...]
+    notices: tuple[Violation, ...]
+    noted: dict[str, int]
     interventions: dict[str, int]
     move: str
     move_count: int

@@ -1,11 +1,9 @@
-"""The faults by name, and what the supervisor does about each."""
+"""The faults by name, and a limit that does not hold."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-
-from maxent_robot.safety.state_machine import State
 
 
 class Fault(Enum):
@@ -15,6 +13,7 @@ class Fault(Enum):
     STALE_WRENCH = "STALE_WRENCH"
     STALE_ACTION = "STALE_ACTION"
     CLOCK_JUMP = "CLOCK_JUMP"
+    SEQUENCE_GAP = "SEQUENCE_GAP"
     NONFINITE = "NONFINITE"
     NAME_OR_SIZE_MISMATCH = "NAME_OR_SIZE_MISMATCH"
     JOINT_POSITION = "JOINT_POSITION"
@@ -23,49 +22,11 @@ class Fault(Enum):
     TCP_SPEED = "TCP_SPEED"
     FORCE = "FORCE"
     TORQUE = "TORQUE"
+    WRENCH_BIAS = "WRENCH_BIAS"
+    TRACKING_ERROR = "TRACKING_ERROR"
     COMMAND_JUMP = "COMMAND_JUMP"
     SECOND_PUBLISHER = "SECOND_PUBLISHER"
     OPERATOR_STOP = "OPERATOR_STOP"
-
-
-class Reaction(Enum):
-    """How the target comes to rest."""
-
-    CONTROLLED_STOP = "controlled_stop"
-    """It decelerates within the acceleration limits, then goes to the measured pose, so that nothing pulls."""
-
-    RELEASE = "release"
-    """It goes to the measured pose at once: whatever pushes is let go."""
-
-    FREEZE = "freeze"
-    """It stays where it is: the measured pose can't be trusted."""
-
-
-@dataclass(frozen=True)
-class Response:
-    """Reaction to a fault, and the state that it ends in."""
-
-    reaction: Reaction
-    final: State = State.FAULT
-
-
-RESPONSES: dict[Fault, Response] = {
-    Fault.STALE_JOINT_STATE: Response(Reaction.FREEZE),
-    Fault.STALE_WRENCH: Response(Reaction.CONTROLLED_STOP),
-    Fault.STALE_ACTION: Response(Reaction.CONTROLLED_STOP, State.HOLD),
-    Fault.CLOCK_JUMP: Response(Reaction.CONTROLLED_STOP),
-    Fault.NONFINITE: Response(Reaction.CONTROLLED_STOP),
-    Fault.NAME_OR_SIZE_MISMATCH: Response(Reaction.CONTROLLED_STOP),
-    Fault.JOINT_POSITION: Response(Reaction.RELEASE),
-    Fault.JOINT_VELOCITY: Response(Reaction.RELEASE),
-    Fault.WORKSPACE: Response(Reaction.RELEASE),
-    Fault.TCP_SPEED: Response(Reaction.RELEASE),
-    Fault.FORCE: Response(Reaction.RELEASE),
-    Fault.TORQUE: Response(Reaction.RELEASE),
-    Fault.COMMAND_JUMP: Response(Reaction.FREEZE),
-    Fault.SECOND_PUBLISHER: Response(Reaction.CONTROLLED_STOP),
-    Fault.OPERATOR_STOP: Response(Reaction.CONTROLLED_STOP, State.HOLD),
-}
 
 
 @dataclass(frozen=True)

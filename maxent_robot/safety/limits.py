@@ -11,6 +11,7 @@ from pathlib import Path
 from maxent_robot.config import load_config, setting
 from maxent_robot.errors import ConfigError
 from maxent_robot.paths import share_directory
+from maxent_robot.safety.reactions import reactions
 
 Vector3 = tuple[float, float, float]
 
@@ -98,10 +99,23 @@ class ContactLimits:
     tare_force_n: float = setting(10.0, unit="N", minimum=0.1, maximum=50.0, doc="largest force that may be tared away")
     tare_torque_nm: float = setting(2.0, unit="Nm", minimum=0.01, maximum=10.0, doc="largest torque that may be")
     tare_window_s: float = setting(0.25, unit="s", minimum=0.02, maximum=2.0, doc="how long it averages")
+    tare_age_s: float = setting(1800.0, unit="s", minimum=1.0, maximum=86400.0, doc="age from which it must be renewed")
 
     def __post_init__(self) -> None:
         if self.recovered_load >= self.degraded_load:
             raise ConfigError(f"recovered_load {self.recovered_load} must be below degraded_load {self.degraded_load}")
+
+
+@dataclass(frozen=True)
+class BalanceLimits:
+    """How far the impedance's push and the measured contact may be apart while the arm stands still.
+
+    The friction of the joints is part of it, so set it above what the arm needs to break loose.
+    """
+
+    force_n: float = setting(9.0, unit="N", minimum=0.5, maximum=60.0, doc="difference of the forces' norms")
+    torque_nm: float = setting(2.5, unit="Nm", minimum=0.1, maximum=20.0, doc="difference of the torques' norms")
+    time_s: float = setting(1.0, unit="s", minimum=0.05, maximum=10.0, doc="for so long")
 
 
 @dataclass(frozen=True)
@@ -122,6 +136,12 @@ class AgeLimits:
         0.5, unit="s", minimum=0.01, maximum=5.0, doc="from a message's stamp to its arrival, so clocks must agree"
     )
     action_periods: float = setting(2.0, minimum=1.0, maximum=10.0, doc="policy periods after which a twist expires")
+    gap_periods: float = setting(
+        2.5,
+        minimum=1.2,
+        maximum=20.0,
+        doc="policy periods between two twists from which some are missing",
+    )
     action_hold_s: float = setting(1.0, unit="s", minimum=0.05, maximum=30.0, doc="without a twist until HOLD")
 
 
@@ -161,12 +181,20 @@ class SupervisorLimits:
     measured_speed: SpeedLimits = setting(SpeedLimits(0.6, 2.5), doc="measured TCP speed that is a fault")
     acceleration: AccelerationLimits = setting(AccelerationLimits(), doc="of moves and controlled stops")
     contact: ContactLimits = setting(ContactLimits(), doc="contact wrench")
+    balance: BalanceLimits = setting(BalanceLimits(), doc="impedance and sensor at rest")
     joints: JointLimits = setting(JointLimits(), doc="joint limits")
     ages: AgeLimits = setting(AgeLimits(), doc="ages of inputs")
     jump: JumpLimits = setting(JumpLimits(), doc="step between commands")
     move: MoveLimits = setting(MoveLimits(), doc="moves to a pose")
     still: StillLimits = setting(StillLimits(), doc="standing still")
+    degraded_hold_s: float = setting(
+        0.5, unit="s", minimum=0.0, maximum=10.0, doc="how long a degradation outlasts the fault that asked for it"
+    )
+    reactions: Mapping[str, str] = setting({}, doc="to faults by name, where not the shipped ones (docs/safety.md)")
     ramp_s: float = setting(0.3, unit="s", minimum=0.0, maximum=5.0, doc="time from 0 to the full twist after start")
+
+    def __post_init__(self) -> None:
+        reactions(self.reactions)
 
 
 def find_limits(name_or_path: str | os.PathLike[str]) -> Path:

@@ -30,13 +30,14 @@ class PolicyInput:
         self._fresh = Watchdog(ages.action_periods * policy_period_s)
         self._alive = Watchdog(ages.action_hold_s)
         self._bad_since = Watchdog(ages.action_periods * policy_period_s)
+        self._gap_s = ages.gap_periods * policy_period_s
         self._bad: Violation | None = None
         self._stamp_s = -math.inf
         self.twist: Array = np.zeros(6)
         """Linear [m/s], then angular [rad/s], in base axes."""
 
     def on_twist(self, twist_base: ArrayLike, frame_id: str, arrival: Arrival) -> Violation | None:
-        """Take a candidate (6,); what it violates, if anything."""
+        """Take a candidate (6,); what it violates, if anything. After a gap it is still taken."""
         twist = np.asarray(twist_base, dtype=np.float64)
         violation = (
             guards.check_size(twist, 6, f"components in {TOPIC}")
@@ -46,6 +47,7 @@ class PolicyInput:
             or guards.check_age(arrival.age_s, self._ages.message_s, Fault.STALE_ACTION, TOPIC)
         )
         self._stamp_s, previous_stamp_s = arrival.stamp_s, self._stamp_s
+        gap_s = 0.0 if self.awaits_first else arrival.stamp_s - previous_stamp_s
         self._bad = violation
         if violation is not None:
             self._bad_since.feed(arrival.now_s)
@@ -53,6 +55,8 @@ class PolicyInput:
             self.twist = twist
             self._fresh.feed(arrival.now_s)
             self._alive.feed(arrival.now_s)
+        if violation is None and gap_s > self._gap_s:
+            return Violation(Fault.SEQUENCE_GAP, f"step of the stamps of {TOPIC}", gap_s, self._gap_s, "s")
         return violation
 
     def begin(self, now_s: float) -> None:

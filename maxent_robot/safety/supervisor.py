@@ -6,7 +6,6 @@ and never replaces them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,12 +18,14 @@ from maxent_robot.safety import guards
 from maxent_robot.safety.arm_monitor import ArmMonitor
 from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.command import Command
-from maxent_robot.safety.faults import RESPONSES, Fault, Reaction, Violation
+from maxent_robot.safety.conditions import Conditions
+from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.gate import CommandGate, limit_speed
-from maxent_robot.safety.limits import SpeedLimits, SupervisorLimits
+from maxent_robot.safety.limits import SupervisorLimits
 from maxent_robot.safety.motion import ControlledStop
 from maxent_robot.safety.move import REACHED, MoveTask
-from maxent_robot.safety.policy_input import PolicyInput
+from maxent_robot.safety.policy_pace import PolicyPace
+from maxent_robot.safety.reactions import Reaction, reactions
 from maxent_robot.safety.state_machine import COMMANDING, MOVING, State, StateMachine
 from maxent_robot.safety.workspace import Workspace
 from maxent_robot.skill.action import Leash
@@ -54,18 +55,17 @@ class Supervisor:
         self._robot, self._limits = robot, limits
         self._machine = StateMachine()
         self._workspace = Workspace(limits.workspace)
-        self._arm = ArmMonitor(robot, limits, self._workspace)
+        self._reactions = reactions(limits.reactions)
+        self._conditions = Conditions(robot, limits, policy_period_s, self._workspace, self._reactions)
+        self._arm, self._policy, self._log = self._conditions.arm, self._conditions.policy, self._conditions.log
         self._leash = Leash.of(robot.impedance)
         self._gate = CommandGate(self._workspace, limits.jump, self._leash)
-        self._policy = PolicyInput(robot.base_frame, limits.ages, policy_period_s)
+        self._pace = PolicyPace(limits)
         self._longest_step_s = policy_period_s
-        self._outside: dict[Fault, Violation] = {}
-        self._faults: dict[Fault, Violation] = {}
         self._twist: Array = _REST
         self._stop: StopTask | None = None
         self._move: MoveTask | None = None
         self._move_outcome, self._move_count = "", 0
-        self._started_s = -math.inf
         self._ticked_s: float | None = None
         self._frozen = False
 
@@ -77,6 +77,10 @@ class Supervisor:
     def arm(self) -> ArmMonitor:
         """The measurements."""
         return self._arm
+
+    def reaction(self, fault: Fault) -> Reaction:
+        """What is done about a fault."""
+        return self._reactions[fault]
 
     def configure(self) -> None:
         """UNCONFIGURED -> INACTIVE."""
@@ -109,10 +113,7 @@ class Supervisor:
 
     def report(self, fault: Fault, violation: Violation | None) -> None:
         """Take a condition that is seen from outside (publishers, backend): a violation, or None once it is gone."""
-        if violation is None:
-            self._outside.pop(fault, None)
-        else:
-            self._outside[fault] = violation
+        self._log.report(fault, violation)
 
     def request_arm(self, now_s: float) -> Reply:
         """INACTIVE or ARMED -> ARMED: latch the measured pose as the target and tare the wrench."""
@@ -134,7 +135,7 @@ class Supervisor:
         """ARMED -> RAMPING: follow the policy."""
         if self.state is not State.ARMED:
             return self._refuse("start", f"state is {self.state.value}, must be ARMED")
-        problem = self.problem(now_s)
+        problem = self.problem(now_s) or self._arm.stale_tare(now_s)
         if problem:
             return self._refuse("start", problem)
         self._policy.begin(now_s)
@@ -169,7 +170,7 @@ class Supervisor:
         if self.state is State.FAULT:
             self._disarm()
             return True, "reset to INACTIVE: arm again"
-        self._faults.clear()
+        self._log.latched.clear()
         self._machine.to(State.ARMED)
         return True, "reset to ARMED"
 
@@ -198,21 +199,14 @@ class Supervisor:
         return self._gate.advance(_REST, measured, period_s, self._limits.move_speed)
 
     def _advance_policy(self, measured: Pose, period_s: float, now_s: float) -> Violation | None:
-        contact = self._arm.contact()
-        limits = self._limits.contact
-        load = max(np.linalg.norm(contact[:3]) / limits.force_n, np.linalg.norm(contact[3:]) / limits.torque_nm)
-        ramp_s = self._limits.ramp_s
-        ramp = 1.0 if now_s - self._started_s >= ramp_s else (now_s - self._started_s) / ramp_s
+        ramp = self._pace.ramp(now_s)
         if self.state is State.RAMPING and ramp >= 1.0:
             self._machine.to(State.RUNNING)
-        if self.state is State.RUNNING and load > limits.degraded_load:
-            self._machine.to(State.DEGRADED)
-        elif self.state is State.DEGRADED and load < limits.recovered_load:
-            self._machine.to(State.RUNNING)
-        speed = self._limits.policy_speed
-        if self.state is State.DEGRADED:
-            factor = limits.degraded_speed
-            speed = SpeedLimits(speed.linear_m_s * factor, speed.angular_rad_s * factor)
+        if self.state in (State.RUNNING, State.DEGRADED):
+            degraded = self._pace.degraded(self.state is State.DEGRADED, self._arm.contact(), now_s)
+            if degraded is not (self.state is State.DEGRADED):
+                self._machine.to(State.DEGRADED if degraded else State.RUNNING)
+        speed = self._pace.speed(self.state is State.DEGRADED)
         expired = self._policy.expired(now_s)
         self._twist = _REST if expired else ramp * self._policy.twist
         return self._gate.advance(self._twist, measured, period_s, speed, expired and not self._policy.awaits_first)
@@ -242,27 +236,33 @@ class Supervisor:
 
     def _take(self, violation: Violation | None, states: frozenset[State], now_s: float) -> None:
         """React to a violation in the states in which it matters, unless it is latched already."""
-        if violation is not None and self.state in states and violation.fault not in self._faults:
+        if violation is not None and self.state in states and violation.fault not in self._log.latched:
             self._react(violation, now_s)
 
     def _react(self, violation: Violation, now_s: float) -> None:
-        """Note a fault and begin the stop that it asks for; a graver one overrides a stop that is under way."""
-        response = RESPONSES[violation.fault]
-        self._faults[violation.fault] = violation
+        """Latch a fault and begin the stop that it asks for; a graver one overrides a stop that is under way."""
+        reaction = self._reactions[violation.fault]
+        final = reaction.final
+        if final is None:
+            self._log.note(violation, now_s)
+            if reaction is Reaction.DEGRADE:
+                self._pace.ease(now_s)
+            return
+        self._log.latched[violation.fault] = violation
         self._end_move(f"failed: {violation}")
         if self.state in (State.HOLD, State.FAULT):
-            if self.state is State.HOLD and response.final is State.FAULT:
+            if self.state is State.HOLD and final is State.FAULT:
                 self._machine.to(State.FAULT)
-            self._come_to_rest(response.reaction)
+            self._come_to_rest(reaction)
             return
         if self._stop is None:
             plan = ControlledStop.within(limit_speed(self._twist, self._limits.move_speed), self._limits.acceleration)
-            self._stop = StopTask(plan, now_s, response.final)
+            self._stop = StopTask(plan, now_s, final)
             self._machine.to(State.STOPPING)
-        elif response.final is State.FAULT:
+        elif final is State.FAULT:
             self._stop = replace(self._stop, final=State.FAULT)
-        if response.reaction is not Reaction.CONTROLLED_STOP:
-            self._come_to_rest(response.reaction)
+        if reaction in (Reaction.RELEASE, Reaction.FREEZE):
+            self._come_to_rest(reaction)
             self._settle(self._stop.final)
 
     def _come_to_rest(self, reaction: Reaction) -> None:
@@ -271,14 +271,15 @@ class Supervisor:
         elif reaction is Reaction.RELEASE and self._arm.pose is not None and not self._frozen:
             jump = self._gate.release(self._arm.pose)
             if jump is not None:
-                self._faults[jump.fault], self._frozen = jump, True
+                self._log.latched[jump.fault], self._frozen = jump, True
 
     def _settle(self, final: State) -> None:
         self._stop, self._twist = None, _REST
         self._machine.to(final)
 
     def _begin(self, now_s: float, move: MoveTask | None) -> None:
-        self._move, self._started_s, self._ticked_s = move, now_s, now_s
+        self._move, self._ticked_s = move, now_s
+        self._pace.begin(now_s)
         self._machine.to(State.RAMPING)
 
     def _end_move(self, outcome: str) -> None:
@@ -288,7 +289,7 @@ class Supervisor:
     def _disarm(self) -> None:
         self._end_move("failed: deactivated")
         self._gate.clear()
-        self._faults.clear()
+        self._log.latched.clear()
         self._stop, self._twist, self._frozen = None, _REST, False
         self._machine.to(State.INACTIVE)
 
@@ -305,22 +306,13 @@ class Supervisor:
         return str(violation) if violation is not None else self.problem(now_s)
 
     def problem(self, now_s: float, but: tuple[Fault, ...] = ()) -> str:
-        """The first thing that is wrong now, as a sentence; empty when nothing is."""
-        missing = self._arm.missing(now_s)
-        if missing:
-            return missing
-        found = [*self._conditions(now_s), self._policy.bad_message(now_s)]
-        return next((str(one) for one in found if one is not None and one.fault not in but), "")
-
-    def _conditions(self, now_s: float) -> list[Violation]:
-        return [*self._arm.violations(now_s), *self._outside.values()]
+        """The first thing that is wrong now and stops the arm, as a sentence; empty when nothing is."""
+        return self._conditions.problem(now_s, but)
 
     def _violations(self, now_s: float) -> list[Violation]:
-        found = self._conditions(now_s)
-        if self.state in MOVING and self._move is None:
-            policy = self._policy.violation(now_s)
-            found += [policy] if policy is not None else []
-        return found
+        moving = self.state in MOVING
+        held = self._gate.target if moving or self.state is State.ARMED else None
+        return self._conditions.violations(now_s, moving and self._move is None, held)
 
     def _refuse(self, request: str, reason: str) -> Reply:
         return False, f"{request} refused: {reason}"
@@ -341,7 +333,9 @@ class Supervisor:
             state=self.state,
             source=self._source(),
             target=sent,
-            faults=tuple(self._faults.values()),
+            faults=tuple(self._log.latched.values()),
+            notices=() if self._ticked_s is None else self._log.notices(self._ticked_s),
+            noted={fault.value: count for fault, count in self._log.noted.items()},
             interventions=dict(self._gate.interventions),
             move=self._move_outcome,
             move_count=self._move_count,
