@@ -52,6 +52,7 @@ class SafetyBench:
         """The arm lags behind the target by this much, as friction makes a compliant one."""
         self.joint_states = self.wrenches = True
         self.twist: Array | None = None
+        self.policy_lives = True
         self.commands: list[Command] = []
 
     @property
@@ -84,6 +85,10 @@ class SafetyBench:
     def send_twist(self, twist: Sequence[float] | Array, frame_id: str = ROBOT.base_frame, **changes: float) -> None:
         self.supervisor.on_twist(twist, frame_id, self.arrival(**changes))
 
+    def silence(self, alive: bool) -> None:
+        """The policy sends no more twists; its process lives, or it does not."""
+        self.twist, self.policy_lives = None, alive
+
     def step(self, count: int = 1) -> Command:
         """Advance by `count` cycles of 5 ms: measurements, the policy's twist if one is set, a tick, the arm."""
         for _ in range(count):
@@ -94,6 +99,8 @@ class SafetyBench:
                 self.send_wrench()
             if self.twist is not None:
                 self.send_twist(self.twist)
+            if self.policy_lives:
+                self.supervisor.on_heartbeat(self.now_s)
             self.commands.append(self.supervisor.tick(self.now_s))
             self._follow()
         return self.commands[-1]

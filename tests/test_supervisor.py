@@ -109,7 +109,7 @@ def test_a_twist_expires_after_two_periods_and_silence_ends_in_hold() -> None:
     bench = SafetyBench()
     bench.start(FORWARD)
     assert bench.last.interventions["expired"] == 0, "before the first twist there was none to expire"
-    bench.twist = None
+    bench.silence(alive=True)
     bench.run(2 * POLICY_PERIOD_S + STEP_S)
     stopped_at = targets(bench)[-1]
     assert bench.run(0.5).state is State.RUNNING
@@ -324,10 +324,15 @@ def stuck(bench: SafetyBench) -> None:
     bench.follows, bench.twist = False, np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
 
 
+def told(fault: Fault) -> Callable[[SafetyBench], object]:
+    """What is seen from outside."""
+    return lambda bench: bench.supervisor.report(fault, Violation(fault, "test", "2", "1"))
+
+
 PROVOCATIONS: dict[Fault, Callable[[SafetyBench], object]] = {
     Fault.STALE_JOINT_STATE: lambda bench: setattr(bench, "joint_states", False),
     Fault.STALE_WRENCH: lambda bench: setattr(bench, "wrenches", False),
-    Fault.STALE_ACTION: lambda bench: setattr(bench, "twist", None),
+    Fault.STALE_ACTION: lambda bench: bench.silence(alive=True),
     Fault.CLOCK_JUMP: lambda bench: bench.send_joint_state(arrival=bench.arrival(-0.5)),
     Fault.NONFINITE: lambda bench: bench.send_twist([0.0, math.nan, 0.0, 0.0, 0.0, 0.0]),
     Fault.NAME_OR_SIZE_MISMATCH: lambda bench: bench.send_joint_state(names=["a", *ROBOT.joint_names[1:]]),
@@ -338,12 +343,15 @@ PROVOCATIONS: dict[Fault, Callable[[SafetyBench], object]] = {
     Fault.FORCE: lambda bench: setattr(bench, "contact", np.array([0.0, 31.0, 0.0, 0.0, 0.0, 0.0])),
     Fault.TORQUE: lambda bench: setattr(bench, "contact", np.array([0.0, 0.0, 0.0, 0.0, 0.0, 5.5])),
     Fault.COMMAND_JUMP: jump,
-    Fault.SECOND_PUBLISHER: lambda bench: bench.supervisor.report(
-        Fault.SECOND_PUBLISHER, Violation(Fault.SECOND_PUBLISHER, "number of publishers", "2", "1")
-    ),
+    Fault.SECOND_PUBLISHER: told(Fault.SECOND_PUBLISHER),
     Fault.SEQUENCE_GAP: lambda bench: bench.send_twist(FORWARD, stamp_offset_s=0.2),
     Fault.WRENCH_BIAS: drift,
     Fault.TRACKING_ERROR: stuck,
+    Fault.CONTROLLER_INACTIVE: told(Fault.CONTROLLER_INACTIVE),
+    Fault.HARDWARE: told(Fault.HARDWARE),
+    Fault.ROBOT_SAFETY_STOP: told(Fault.ROBOT_SAFETY_STOP),
+    Fault.HEARTBEAT_LOST: lambda bench: bench.silence(alive=False),
+    Fault.QOS_INCOMPATIBLE: told(Fault.QOS_INCOMPATIBLE),
     Fault.OPERATOR_STOP: lambda bench: bench.supervisor.request_stop(bench.now_s),
 }
 
@@ -380,7 +388,7 @@ def test_a_gap_in_the_twists_slows_the_policy_for_a_while_and_is_counted() -> No
     bench = SafetyBench()
     full = bench.limits.policy_speed.linear_m_s
     bench.start((full, 0.0, 0.0, 0.0, 0.0, 0.0))
-    bench.twist = None
+    bench.silence(alive=True)
     bench.run(0.2)
     bench.twist = np.array([full, 0.0, 0.0, 0.0, 0.0, 0.0])
     bench.step(3)
@@ -397,7 +405,7 @@ def test_a_gap_in_the_twists_slows_the_policy_for_a_while_and_is_counted() -> No
 def test_a_reaction_can_be_chosen_in_the_limits(name: str, state: State) -> None:
     bench = SafetyBench(limits(reactions={"SEQUENCE_GAP": name}))
     bench.start(FORWARD)
-    bench.twist = None
+    bench.silence(alive=True)
     bench.run(0.2)
     bench.twist = np.array(FORWARD)
     assert bench.run(0.3).state is state

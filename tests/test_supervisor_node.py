@@ -14,11 +14,12 @@ import yaml
 
 pytest.importorskip("rclpy")
 
-from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
 from rclpy.node import Node
 from ros_support import NodeProcess, RosGraph, ros_graph, wait_until  # noqa: F401  the fixture
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from maxent_robot.config import to_mapping
@@ -52,7 +53,7 @@ class IdealArm:
         self._lock = threading.Lock()
         self._joint_states = self.node.create_publisher(JointState, "joint_states", SENSOR)
         self._wrenches = self.node.create_publisher(WrenchStamped, "wrench", SENSOR)
-        self.node.create_subscription(PoseStamped, "target_pose", self._on_target, RELIABLE)
+        self.controller = self.node.create_subscription(PoseStamped, "target_pose", self._on_target, RELIABLE)
         self.node.create_timer(0.01, self._publish)
 
     @property
@@ -252,12 +253,68 @@ def test_a_contact_force_over_the_ceiling_lets_go(bench: Bench) -> None:
     assert np.ptp(after, axis=0).max() < 1e-4
 
 
-def test_silence_of_the_policy_ends_in_hold(bench: Bench) -> None:
+@pytest.mark.parametrize(("lives", "fault"), [(True, "STALE_ACTION"), (False, "HEARTBEAT_LOST")])
+def test_silence_of_the_policy_ends_in_hold(bench: Bench, lives: bool, fault: str) -> None:
+    telemetry = bench.graph.node.create_publisher(DiagnosticStatus, "policy/telemetry", RELIABLE)
+    if lives:
+        bench.graph.node.create_timer(0.05, lambda: telemetry.publish(DiagnosticStatus(message="no action")))
+        wait_until(lambda: telemetry.get_subscription_count() > 0, "the supervisor listens", 30.0)
     bench.arm_it()
     assert bench.request("start")[0]
     bench.wait_for("HOLD")
-    assert "STALE_ACTION" in bench.fault_names()
+    assert bench.fault_names()[-1] == fault
     assert bench.arm.travelled_m < 1e-3
+
+
+def test_a_controller_that_is_gone_is_a_fault(bench: Bench) -> None:
+    bench.arm_it()
+    bench.graph.node.destroy_subscription(bench.arm.controller)
+    bench.wait_for("FAULT")
+    assert bench.fault_names()[-1] == "CONTROLLER_INACTIVE"
+    assert "number of controllers that listen to /target_pose is 0" in bench.request("reset")[1]
+
+
+def test_a_policy_whose_quality_of_service_does_not_fit_is_named(bench: Bench) -> None:
+    bench.graph.node.create_publisher(TwistStamped, "candidate_twist", SENSOR)
+    named = "QOS_INCOMPATIBLE: number of publishers on /candidate_twist whose quality of service does not fit is 1"
+    wait_until(lambda: named in bench.values["problem"], "a state that names it", 30.0)
+    assert named in bench.request("arm")[1]
+
+
+def diagnoses(told: list[DiagnosticArray]) -> set[tuple[str, str]]:
+    """Name and message of everything diagnosed so far."""
+    return {(status.name, status.message) for message in list(told) for status in message.status}
+
+
+def test_what_the_robot_says_of_itself_stops_the_arm(ros_graph: RosGraph, limits_file: Path, tmp_path: Path) -> None:  # noqa: F811
+    mapping = to_mapping(ROBOT)
+    mapping["hardware"], mapping["topics"]["running"] = ["driver"], "robot_running"
+    robot = tmp_path / "robot.yaml"
+    robot.write_text(yaml.safe_dump(mapping))
+    bench = start_bench(ros_graph, limits_file, robot=str(robot))
+    running = ros_graph.node.create_publisher(Bool, "robot_running", LATCHED)
+    diagnostics = ros_graph.node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+    told = ros_graph.collect(DiagnosticArray, "/diagnostics", 10)
+
+    def diagnose(level: bytes, name: str = "driver: joint 3", text: str = "too hot") -> None:
+        diagnostics.publish(DiagnosticArray(status=[DiagnosticStatus(level=level, name=name, message=text)]))
+
+    running.publish(Bool(data=True))
+    bench.arm_it()
+    diagnose(DiagnosticStatus.ERROR, "camera")
+    running.publish(Bool(data=False))
+    bench.wait_for("FAULT")
+    assert bench.fault_names()[-1] == "ROBOT_SAFETY_STOP"
+    running.publish(Bool(data=True))
+    wait_until(lambda: bench.request("reset")[0], "the reset", 30.0)
+    bench.arm_it()
+    diagnose(DiagnosticStatus.ERROR)
+    bench.wait_for("FAULT")
+    assert bench.faults[-1].message == "HARDWARE: diagnosis of driver: joint 3 is too hot, allowed is no error"
+    assert diagnostic_values(bench.faults[-1])["reaction"] == "release"
+    wait_until(lambda: ("supervisor", "FAULT") in diagnoses(told), "the fault on /diagnostics", 30.0)
+    diagnose(DiagnosticStatus.OK)
+    wait_until(lambda: bench.request("reset")[0], "the reset", 30.0)
 
 
 @pytest.mark.parametrize("topic", ["target_pose", "candidate_twist"])

@@ -71,6 +71,8 @@ class TopicSetting:
     wrench: str = setting("wrench", doc="geometry_msgs/WrenchStamped in the F/T frame")
     target_pose: str = setting("target_pose", doc="CRISP backend: geometry_msgs/PoseStamped")
     joint_trajectory: str = setting("joint_trajectory_controller/joint_trajectory", doc="JTC backend")
+    running: str = setting("", doc="std_msgs/Bool, false while the robot's own safety functions stop it; empty: none")
+    diagnostics: str = setting("/diagnostics", doc="diagnostic_msgs/DiagnosticArray")
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class RobotConfig:
     impedance: ImpedanceSetting = setting(ImpedanceSetting())
     tool: ToolSetting = setting(ToolSetting())
     topics: TopicSetting = setting(TopicSetting())
+    hardware: tuple[str, ...] = setting((), doc="beginnings of names of diagnoses whose error is a fault")
 
     @property
     def joint_names(self) -> tuple[str, ...]:

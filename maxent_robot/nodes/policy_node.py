@@ -42,10 +42,13 @@ _STREAM = QoSProfile(depth=64, history=HistoryPolicy.KEEP_LAST, reliability=Reli
 """Every wrench of a policy period: the filter needs them in a row."""
 
 REPORT_PERIOD_S = 10.0
-"""Least time between two reports about the same topic."""
+"""Least time between two lines of the log about the same topic."""
+
+HEARTBEAT_PERIOD_S = 0.1
+"""Time between two telemetry messages while there is no action; they are the node's sign of life."""
 
 REPORT_CHANGE_S = 0.5
-"""Least time between two reports of any kind."""
+"""Least time between two lines of any kind."""
 
 RUNNING_STATES = ("RAMPING", "RUNNING", "DEGRADED")
 """Supervisor states in which the skill's twists reach the arm."""
@@ -98,7 +101,7 @@ class PolicyNode(ManagedNode):
         self._timer: Timer | None = None
         self._supervisor_runs = False
         self._step = 0
-        self._reported, self._reported_s = "", -REPORT_PERIOD_S
+        self._reported, self._reported_s, self._lived_s = "", -REPORT_PERIOD_S, 0.0
 
     def configure(self) -> None:
         parameter = {name: self.get_parameter(name).value for name in ("robot", "skill", "mode", "connector")}
@@ -184,17 +187,19 @@ class PolicyNode(ManagedNode):
         self._publish(step, now.joint_stamp_s, 1e3 * (steady_now_s() - started_s))
 
     def _report(self, problem: str) -> None:
-        """Say why there is no action, in the log and as telemetry (WARN): when the cause changes, otherwise rarely."""
+        """Say why there is no action: as telemetry (WARN) always, in the log when the cause changes, else rarely."""
         topic = problem.split(":", 1)[0]
         now_s = steady_now_s()
+        if now_s - self._lived_s >= HEARTBEAT_PERIOD_S:
+            self._lived_s = now_s
+            self._telemetry_publisher.publish(
+                diagnostic_status(DiagnosticStatus.WARN, self.get_name(), problem, {"step": self._step})
+            )
         age_s = now_s - self._reported_s
         if age_s < (REPORT_PERIOD_S if topic == self._reported else REPORT_CHANGE_S):
             return
         self._reported, self._reported_s = topic, now_s
         self.get_logger().warning(f"no action: {problem}")
-        self._telemetry_publisher.publish(
-            diagnostic_status(DiagnosticStatus.WARN, self.get_name(), problem, {"step": self._step})
-        )
 
     def _publish(self, step: PolicyStep, joint_stamp_s: float, inference_ms: float) -> None:
         now = self.get_clock().now()

@@ -22,6 +22,9 @@ LATCHED = QoSProfile(
 )
 """Estimates and states: a late subscriber gets the last one."""
 
+DIAGNOSTICS = QoSProfile(depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""To listen to `/diagnostics`, on which many nodes publish at 1 Hz each, reliably or not."""
+
 
 def publisher_count(node: Node, subscription: Subscription[Any]) -> int:
     """How many publishers a subscription's topic has, by its own matches and by the graph, whichever knows more.

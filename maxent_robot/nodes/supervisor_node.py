@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
 from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.duration import Duration
@@ -28,9 +28,10 @@ from trajectory_msgs.msg import JointTrajectory
 
 from maxent_robot.control.backends import Backend, JointLimitReached, UnreachableTarget, make_backend
 from maxent_robot.control.robot import RobotConfig, load_robot
+from maxent_robot.nodes.graph_watch import GraphWatch
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import pose_from_msg, pose_stamped, stamp_to_s
-from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR, publisher_count
+from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 from maxent_robot.nodes.supervisor_messages import controller_message, fault_message, state_message
 from maxent_robot.nodes.supervisor_telemetry import NOT_SAFETY_RATED, SupervisorTelemetry
@@ -42,7 +43,8 @@ from maxent_robot.safety.policy_input import TOPIC as CANDIDATE_TOPIC
 from maxent_robot.safety.state_machine import MOVING, State
 from maxent_robot.safety.supervisor import Reply, Supervisor
 
-STATUS_PERIOD_S = 0.1
+STATUS_PERIOD_S, DIAGNOSTICS_PERIOD_S = 0.1, 1.0
+TELEMETRY_TOPIC = "policy/telemetry"
 
 
 class SupervisorNode(ManagedNode):
@@ -105,6 +107,7 @@ class SupervisorNode(ManagedNode):
     def _create_outputs(self) -> None:
         self._state_publisher = self._publisher(DiagnosticStatus, "supervisor/state", LATCHED)
         self._fault_publisher = self._publisher(DiagnosticStatus, "supervisor/fault", LATCHED)
+        self._diagnostics = self._publisher(DiagnosticArray, "/diagnostics", RELIABLE)
         self._commanded = self._publisher(PoseStamped, "commanded_pose", RELIABLE)
         topics = self._robot.topics
         kind: type[Any] = PoseStamped if self._robot.backend == "crisp" else JointTrajectory
@@ -113,10 +116,16 @@ class SupervisorNode(ManagedNode):
 
     def _create_inputs(self, core: Supervisor) -> None:
         topics = self._robot.topics
-        self._subscription(JointState, topics.joint_states, self._on_joint_state, SENSOR)
-        self._subscription(WrenchStamped, topics.wrench, self._on_wrench, SENSOR)
         self._twists = self._subscription(TwistStamped, CANDIDATE_TOPIC, self._on_twist, RELIABLE)
+        inputs = [
+            self._subscription(JointState, topics.joint_states, self._on_joint_state, SENSOR),
+            self._subscription(WrenchStamped, topics.wrench, self._on_wrench, SENSOR),
+            self._twists,
+        ]
         self._subscription(PoseStamped, "supervisor/move_target", self._on_move_target, RELIABLE)
+        self._subscription(DiagnosticStatus, TELEMETRY_TOPIC, self._on_heartbeat, RELIABLE)
+        self._graph = GraphWatch(self, self._robot, self._twists, inputs, self._controller, core.report)
+        self._undo.append(self._graph.destroy)
         requests = {
             "arm": core.request_arm,
             "start": core.request_start,
@@ -127,7 +136,8 @@ class SupervisorNode(ManagedNode):
             service = self.create_service(Trigger, f"supervisor/{name}", self._answer(name, request))
             self._undo.append(partial(self.destroy_service, service))
         status_timer = self.create_timer(STATUS_PERIOD_S, self._on_status, clock=STEADY_CLOCK)
-        self._undo.append(partial(self.destroy_timer, status_timer))
+        diagnostics_timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=STEADY_CLOCK)
+        self._undo += [partial(self.destroy_timer, timer) for timer in (status_timer, diagnostics_timer)]
 
     def _publisher(self, kind: type[Any], topic: str, qos: QoSProfile) -> Publisher[Any]:
         publisher = self.create_publisher(kind, topic, qos)
@@ -156,7 +166,7 @@ class SupervisorNode(ManagedNode):
         if self._core is None:
             return
         if self._twists.get_publisher_count() > 1:
-            self._core.report(Fault.SECOND_PUBLISHER, self._second_publisher())
+            self._core.report(Fault.SECOND_PUBLISHER, self._graph.second_publisher())
             return
         linear, angular = message.twist.linear, message.twist.angular
         twist = (linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
@@ -164,6 +174,10 @@ class SupervisorNode(ManagedNode):
         if self._timer is not None and self._core.state in MOVING:
             self._cycle()
             self._telemetry.latency(self._ros_now_s() - stamp_to_s(message.header.stamp))
+
+    def _on_heartbeat(self, message: DiagnosticStatus) -> None:
+        if self._core is not None:
+            self._core.on_heartbeat(steady_now_s())
 
     def _on_move_target(self, message: PoseStamped) -> None:
         if self._core is None:
@@ -219,21 +233,24 @@ class SupervisorNode(ManagedNode):
             self._controller.publish(controller_message(sent, stamp))
 
     def _on_status(self) -> None:
-        """10 Hz: who else publishes, and the state, changed or not."""
+        """10 Hz: what the graph looks like, and the state, changed or not."""
         if self._core is None:
             return
-        self._core.report(Fault.SECOND_PUBLISHER, self._second_publisher())
+        self._graph.check()
         self._shown = ()
         self._show(self._core.command())
 
-    def _second_publisher(self) -> Violation | None:
-        counts = {self._twists.topic_name: publisher_count(self, self._twists)}
-        if self._controller is not None:
-            counts[self._controller.topic_name] = self.count_publishers(self._controller.topic_name)
-        for topic, count in counts.items():
-            if count > 1:
-                return Violation(Fault.SECOND_PUBLISHER, f"number of publishers on {topic}", str(count), "1")
-        return None
+    def _on_diagnostics(self) -> None:
+        """1 Hz: the state, for whoever watches `/diagnostics`."""
+        if self._core is not None:
+            message = DiagnosticArray(status=[self._state(self._core, self._core.command())])
+            message.header.stamp = self.get_clock().now().to_msg()
+            self._diagnostics.publish(message)
+
+    def _state(self, core: Supervisor, command: Command) -> DiagnosticStatus:
+        problem = "" if self._timer is not None else f"node {self.get_name()} is not active"
+        problem = problem or core.problem(steady_now_s())
+        return state_message(command.state, self._telemetry.values(command, core.arm.contact(), problem))
 
     def _show(self, command: Command) -> None:
         """Publish the state when it changed, and new faults."""
@@ -244,11 +261,7 @@ class SupervisorNode(ManagedNode):
         if shown == self._shown:
             return
         self._shown = shown
-        problem = "" if self._timer is not None else f"node {self.get_name()} is not active"
-        problem = problem or self._core.problem(steady_now_s())
-        self._state_publisher.publish(
-            state_message(command.state, self._telemetry.values(command, self._core.arm.contact(), problem))
-        )
+        self._state_publisher.publish(self._state(self._core, command))
 
     def _show_faults(self, core: Supervisor, command: Command) -> None:
         for violation in (entry for entry in command.faults if entry not in self._faults):

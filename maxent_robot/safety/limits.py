@@ -142,6 +142,9 @@ class AgeLimits:
         maximum=20.0,
         doc="policy periods between two twists from which some are missing",
     )
+    heartbeat_s: float = setting(
+        0.5, unit="s", minimum=0.02, maximum=30.0, doc="without a twist or a sign of life of the policy until HOLD"
+    )
     action_hold_s: float = setting(1.0, unit="s", minimum=0.05, maximum=30.0, doc="without a twist until HOLD")
 
 

@@ -29,6 +29,7 @@ class PolicyInput:
         self._base_frame, self._ages = base_frame, ages
         self._fresh = Watchdog(ages.action_periods * policy_period_s)
         self._alive = Watchdog(ages.action_hold_s)
+        self._heart = Watchdog(ages.heartbeat_s)
         self._bad_since = Watchdog(ages.action_periods * policy_period_s)
         self._gap_s = ages.gap_periods * policy_period_s
         self._bad: Violation | None = None
@@ -55,6 +56,7 @@ class PolicyInput:
             self.twist = twist
             self._fresh.feed(arrival.now_s)
             self._alive.feed(arrival.now_s)
+            self._heart.feed(arrival.now_s)
         if violation is None and gap_s > self._gap_s:
             return Violation(Fault.SEQUENCE_GAP, f"step of the stamps of {TOPIC}", gap_s, self._gap_s, "s")
         return violation
@@ -64,6 +66,11 @@ class PolicyInput:
         self.twist = np.zeros(6)
         self._fresh.feed(-math.inf)
         self._alive.feed(now_s)
+        self._heart.feed(now_s)
+
+    def on_heartbeat(self, now_s: float) -> None:
+        """The policy's process lives, whether or not it has a twist to send."""
+        self._heart.feed(now_s)
 
     @property
     def awaits_first(self) -> bool:
@@ -79,9 +86,14 @@ class PolicyInput:
         return None if self._bad is None or self._bad_since.expired(now_s) else self._bad
 
     def violation(self, now_s: float) -> Violation | None:
-        """What is wrong while the policy is followed: a bad message, or none for longer than is waited for."""
+        """What is wrong while the policy is followed: a bad message, or silence for longer than is waited for."""
         bad = self.bad_message(now_s)
-        if bad is None and self._alive.expired(now_s):
-            age_s, limit_s = self._alive.age_s(now_s), self._alive.limit_s
-            return Violation(Fault.STALE_ACTION, f"time without a fresh {TOPIC}", age_s, limit_s, "s")
-        return bad
+        if bad is not None:
+            return bad
+        for fault, watchdog, subject in (
+            (Fault.HEARTBEAT_LOST, self._heart, "time without a sign of life of the policy"),
+            (Fault.STALE_ACTION, self._alive, f"time without a fresh {TOPIC}"),
+        ):
+            if watchdog.expired(now_s):
+                return Violation(fault, subject, watchdog.age_s(now_s), watchdog.limit_s, "s")
+        return None

@@ -59,8 +59,13 @@ CHOICES: dict[Fault, tuple[Reaction, ...]] = {
     Fault.WRENCH_BIAS: _STOPS[::-1],
     Fault.TRACKING_ERROR: (Reaction.RELEASE,),
     Fault.COMMAND_JUMP: (Reaction.FREEZE,),
+    Fault.CONTROLLER_INACTIVE: (Reaction.RELEASE,),
     Fault.SECOND_PUBLISHER: (Reaction.CONTROLLED_STOP,),
+    Fault.HARDWARE: (Reaction.RELEASE, Reaction.CONTROLLED_STOP),
+    Fault.ROBOT_SAFETY_STOP: (Reaction.RELEASE,),
+    Fault.HEARTBEAT_LOST: _STOPS,
     Fault.OPERATOR_STOP: _STOPS,
+    Fault.QOS_INCOMPATIBLE: (Reaction.CONTROLLED_STOP, Reaction.HOLD, Reaction.REJECT),
 }
 """The reactions that a fault may have, the shipped one first."""
 

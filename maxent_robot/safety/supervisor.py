@@ -111,6 +111,10 @@ class Supervisor:
         violation = self._policy.on_twist(twist_base, frame_id, arrival)
         self._take(violation, MOVING if self._move is None else frozenset(), arrival.now_s)
 
+    def on_heartbeat(self, now_s: float) -> None:
+        """The policy's process lives, whether or not it has a twist to send."""
+        self._policy.on_heartbeat(now_s)
+
     def report(self, fault: Fault, violation: Violation | None) -> None:
         """Take a condition that is seen from outside (publishers, backend): a violation, or None once it is gone."""
         self._log.report(fault, violation)
