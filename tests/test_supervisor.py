@@ -129,6 +129,17 @@ def test_a_fast_twist_is_slowed_keeping_its_direction() -> None:
     assert bench.last.interventions["speed"] == 1
 
 
+def test_the_target_stops_where_a_joint_can_go_no_farther() -> None:
+    bench = SafetyBench()
+    bench.start((0.0, 0.0, 0.0, 0.0, 0.0, -0.6))
+    bench.run(6.0)
+    assert bench.last.state is State.RUNNING
+    assert (bench.last.faults, bench.last.interventions["joints"]) == ((), 1)
+    margin = np.minimum(bench.q - CHAIN.position_min, CHAIN.position_max - bench.q)
+    assert bench.limits.joints.position_margin_rad < margin.min() < 0.2
+    assert np.abs(bench.qd).max() < 0.01
+
+
 def test_the_target_stops_at_the_workspace() -> None:
     bench = SafetyBench()
     bench.start((0.0, 0.1, 0.0, 0.0, 0.0, 0.0))

@@ -42,6 +42,12 @@ class JointSetting:
     velocity_max: float = setting(unit="rad/s", minimum=0.0, doc="velocity limit")
     acceleration_max: float = setting(unit="rad/s^2", minimum=0.0, doc="acceleration limit")
     effort_max: float = setting(unit="Nm", minimum=0.0, doc="torque limit")
+    braking_offset: float = setting(
+        0.0, unit="rad/s", minimum=0.0, doc="subtracted from the speed that braking before a position limit allows"
+    )
+    braking_deceleration: float = setting(
+        0.0, unit="rad/s^2", minimum=0.0, doc="deceleration that this speed is counted with; 0: acceleration_max"
+    )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The last step of every command: speed, workspace, leash and jump, whatever asked for it."""
+"""The last step of every command: speed, joints, workspace, leash and jump, whatever asked for it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
 from maxent_robot.safety import guards
 from maxent_robot.safety.faults import Violation
+from maxent_robot.safety.joint_limits import JointLimiter
 from maxent_robot.safety.limits import JumpLimits, SpeedLimits
 from maxent_robot.safety.workspace import Workspace
 from maxent_robot.skill.action import Leash, integrate_target
@@ -39,10 +40,10 @@ class CommandGate:
     measured pose is itself outside, it stays on the leash; where that would be in a keep-out box, on the measured pose.
     """
 
-    def __init__(self, workspace: Workspace, jump: JumpLimits, leash: Leash) -> None:
-        self._workspace, self._jump, self._leash = workspace, jump, leash
+    def __init__(self, workspace: Workspace, joints: JointLimiter, jump: JumpLimits, leash: Leash) -> None:
+        self._workspace, self._joints, self._jump, self._leash = workspace, joints, jump, leash
         self.target: Pose | None = None
-        self.interventions: dict[str, int] = {"speed": 0, "workspace": 0, "leash": 0, "expired": 0}
+        self.interventions: dict[str, int] = {"speed": 0, "joints": 0, "workspace": 0, "leash": 0, "expired": 0}
         self._acting: frozenset[str] = frozenset()
 
     def latch(self, pose: Pose) -> None:
@@ -55,9 +56,9 @@ class CommandGate:
         self._acting = frozenset()
 
     def advance(
-        self, twist: Array, measured: Pose, period_s: float, speed: SpeedLimits, expired: bool = False
+        self, twist: Array, q: Array, measured: Pose, period_s: float, speed: SpeedLimits, expired: bool = False
     ) -> Violation | None:
-        """Move the target by a finite twist (6,) in base axes for `period_s`.
+        """Move the target by a finite twist (6,) in base axes for `period_s`, from joint positions `q` (n,).
 
         Returns:
             COMMAND_JUMP, and the target stays where it was, when the step is larger than allowed; otherwise None.
@@ -65,7 +66,8 @@ class CommandGate:
         if self.target is None:
             raise ValueError("nothing latched")
         limited = limit_speed(twist, speed)
-        target = integrate_target(self.target, limited, measured, period_s, self._leash)
+        share = self._joints.share(q, limited) if limited.any() else 1.0
+        target = integrate_target(self.target, share * limited, measured, period_s, self._leash)
         inside = self._workspace.nearest(self.target, target)
         candidate = target if inside is target else self._on_leash(inside, measured)
         if self._workspace.keeps_out(candidate.position):
@@ -76,6 +78,7 @@ class CommandGate:
         self.target = candidate
         acting = {
             "speed": limited is not twist,
+            "joints": share < 1.0,
             "workspace": inside is not target,
             "leash": self.tension(measured) >= _SATURATED,
             "expired": expired,

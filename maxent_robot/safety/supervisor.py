@@ -21,6 +21,7 @@ from maxent_robot.safety.command import Command
 from maxent_robot.safety.conditions import Conditions
 from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.gate import CommandGate, limit_speed
+from maxent_robot.safety.joint_limits import JointLimiter
 from maxent_robot.safety.limits import SupervisorLimits
 from maxent_robot.safety.motion import ControlledStop
 from maxent_robot.safety.move import REACHED, MoveTask
@@ -59,7 +60,7 @@ class Supervisor:
         self._conditions = Conditions(robot, limits, policy_period_s, self._workspace, self._reactions)
         self._arm, self._policy, self._log = self._conditions.arm, self._conditions.policy, self._conditions.log
         self._leash = Leash.of(robot.impedance)
-        self._gate = CommandGate(self._workspace, limits.jump, self._leash)
+        self._gate = CommandGate(self._workspace, JointLimiter(robot, limits.joints), limits.jump, self._leash)
         self._pace = PolicyPace(limits)
         self._longest_step_s = policy_period_s
         self._twist: Array = _REST
@@ -200,7 +201,7 @@ class Supervisor:
             return self._advance_move(self._move, measured, period_s, now_s)
         if self.state in MOVING:
             return self._advance_policy(measured, period_s, now_s)
-        return self._gate.advance(_REST, measured, period_s, self._limits.move_speed)
+        return self._gate.advance(_REST, self._arm.q, measured, period_s, self._limits.move_speed)
 
     def _advance_policy(self, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         ramp = self._pace.ramp(now_s)
@@ -213,7 +214,8 @@ class Supervisor:
         speed = self._pace.speed(self.state is State.DEGRADED)
         expired = self._policy.expired(now_s)
         self._twist = _REST if expired else ramp * self._policy.twist
-        return self._gate.advance(self._twist, measured, period_s, speed, expired and not self._policy.awaits_first)
+        late = expired and not self._policy.awaits_first
+        return self._gate.advance(self._twist, self._arm.q, measured, period_s, speed, late)
 
     def _advance_move(self, move: MoveTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         if self.state is State.RAMPING:
@@ -221,7 +223,7 @@ class Supervisor:
         if period_s <= 0.0 or self._gate.target is None:
             return None
         self._twist = move.twist(self._gate.target, measured, period_s, self._gate.tension(measured))
-        jump = self._gate.advance(self._twist, measured, period_s, self._limits.move_speed)
+        jump = self._gate.advance(self._twist, self._arm.q, measured, period_s, self._limits.move_speed)
         outcome = move.outcome(measured, self._arm.is_still(), now_s)
         if jump is None and outcome:
             self._end_move(outcome)
@@ -234,7 +236,9 @@ class Supervisor:
     def _advance_stop(self, stop: StopTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         elapsed_s = now_s - stop.began_s
         if elapsed_s < stop.plan.duration_s:
-            return self._gate.advance(stop.plan.remaining(elapsed_s), measured, period_s, self._limits.move_speed)
+            return self._gate.advance(
+                stop.plan.remaining(elapsed_s), self._arm.q, measured, period_s, self._limits.move_speed
+            )
         self._settle(stop.final)
         return self._gate.release(measured)
 
