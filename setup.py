@@ -10,7 +10,7 @@ from setuptools import find_packages, setup
 NAME = "maxent_robot"
 ROOT = Path(__file__).absolute().parent
 
-BASE = ["numpy>=1.26,<3", "PyYAML>=6,<7", "onnxruntime>=1.17,<2"]
+BASE = ["numpy>=1.26,<3", "PyYAML>=6,<7", "onnxruntime>=1.17,<2", "ruckig>=0.14,<1"]
 ROS = [
     "ros-kilted-rclpy>=9.1,<10",
     "ros-kilted-rmw-fastrtps-cpp>=9.3,<10",

@@ -85,6 +85,14 @@ class AccelerationLimits:
 
 
 @dataclass(frozen=True)
+class JerkLimits:
+    """Norm of the rate of change of that, in moves and controlled stops."""
+
+    linear_m_s3: float = setting(20.0, unit="m/s^3", minimum=0.5, maximum=4500.0, doc="translation")
+    angular_rad_s3: float = setting(80.0, unit="rad/s^3", minimum=2.0, maximum=8500.0, doc="rotation")
+
+
+@dataclass(frozen=True)
 class ContactLimits:
     """Ceilings on the contact wrench at the TCP: tared, tool weight removed, mean of 10 ms.
 
@@ -183,6 +191,7 @@ class SupervisorLimits:
     move_speed: SpeedLimits = setting(SpeedLimits(0.25, 1.0), doc="ceiling of a move's twist")
     measured_speed: SpeedLimits = setting(SpeedLimits(0.6, 2.5), doc="measured TCP speed that is a fault")
     acceleration: AccelerationLimits = setting(AccelerationLimits(), doc="of moves and controlled stops")
+    jerk: JerkLimits = setting(JerkLimits(), doc="of moves and controlled stops")
     contact: ContactLimits = setting(ContactLimits(), doc="contact wrench")
     balance: BalanceLimits = setting(BalanceLimits(), doc="impedance and sensor at rest")
     joints: JointLimits = setting(JointLimits(), doc="joint limits")

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
-from maxent_robot.safety.limits import SupervisorLimits
-from maxent_robot.safety.motion import MinimumJerkMove
+from maxent_robot.safety.limits import MoveLimits
+from maxent_robot.safety.motion import JerkLimitedMove, MotionLimits
 from maxent_robot.skill.action import Leash
 
 Array = NDArray[np.float64]
@@ -19,17 +19,19 @@ _SLOWEST = 0.1
 
 
 class MoveTask:
-    """Follows a minimum-jerk move, waiting for the arm where it can't keep up.
+    """Follows a jerk-limited move, waiting for the arm where it can't keep up.
 
     Friction leaves a compliant arm short of its target. So, at the end of the path, the target is moved on by the
     integral of what is missing; the leash bounds the force of that as of everything else.
     """
 
-    def __init__(self, start: Pose, goal: Pose, limits: SupervisorLimits, leash: Leash, now_s: float) -> None:
-        self._plan = MinimumJerkMove.within(start, goal, limits.move_speed, limits.acceleration)
-        self._limits = limits.move
+    def __init__(
+        self, start: Pose, goal: Pose, limits: MoveLimits, motion: MotionLimits, leash: Leash, now_s: float
+    ) -> None:
+        self._plan = JerkLimitedMove(start, goal, motion)
+        self._limits = limits
         self._began_s = now_s
-        self._timeout_s = limits.move.timeout_factor * self._plan.duration_s + limits.move.timeout_s
+        self._timeout_s = limits.timeout_factor * self._plan.duration_s + limits.timeout_s
         self._time_s = 0.0
         self._correction = np.zeros(6)
         self._correction_max = np.concatenate([leash.translation_m, leash.rotation_rad])

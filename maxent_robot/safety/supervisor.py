@@ -23,7 +23,7 @@ from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.gate import CommandGate, limit_speed
 from maxent_robot.safety.joint_limits import JointLimiter
 from maxent_robot.safety.limits import SupervisorLimits
-from maxent_robot.safety.motion import ControlledStop
+from maxent_robot.safety.motion import ControlledStop, MotionLimits
 from maxent_robot.safety.move import REACHED, MoveTask
 from maxent_robot.safety.policy_pace import PolicyPace
 from maxent_robot.safety.reactions import Reaction, reactions
@@ -62,6 +62,7 @@ class Supervisor:
         self._leash = Leash.of(robot.impedance)
         self._gate = CommandGate(self._workspace, JointLimiter(robot, limits.joints), limits.jump, self._leash)
         self._pace = PolicyPace(limits)
+        self._motion = MotionLimits(limits.move_speed, limits.acceleration, limits.jerk)
         self._longest_step_s = policy_period_s
         self._twist: Array = _REST
         self._stop: StopTask | None = None
@@ -155,7 +156,7 @@ class Supervisor:
             self._move_outcome = f"refused: {problem}"
             return False, f"move refused: {problem}"
         self._move_outcome = "moving"
-        self._begin(now_s, MoveTask(self._gate.target, goal, self._limits, self._leash, now_s))
+        self._begin(now_s, MoveTask(self._gate.target, goal, self._limits.move, self._motion, self._leash, now_s))
         return True, "moving"
 
     def request_stop(self, now_s: float) -> Reply:
@@ -264,7 +265,7 @@ class Supervisor:
             self._come_to_rest(reaction)
             return
         if self._stop is None:
-            plan = ControlledStop.within(limit_speed(self._twist, self._limits.move_speed), self._limits.acceleration)
+            plan = ControlledStop(limit_speed(self._twist, self._limits.move_speed), self._motion)
             self._stop = StopTask(plan, now_s, final)
             self._machine.to(State.STOPPING)
         elif final is State.FAULT:
