@@ -91,7 +91,7 @@ def test_each_ros_package_that_the_code_imports_is_a_dependency(package_xml: Ele
 
 def test_the_base_install_has_no_heavy_dependency(arguments: dict[str, Any]) -> None:
     names = {re.split(r"[<>=]", requirement)[0] for requirement in arguments["install_requires"]}
-    assert names == {"numpy", "PyYAML", "onnxruntime"}
+    assert names == {"numpy", "PyYAML", "onnxruntime", "ruckig"}
     assert not any(name.startswith(("ros-", "torch")) for name in names)
 
 

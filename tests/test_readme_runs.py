@@ -34,7 +34,7 @@ SMALL = {
     "train": "--steps 160 --quiet --set trainer.warmup_steps=40 --set trainer.evaluation_episodes=4"
     " --set trainer.deployable_critic_updates=20 --set environment.time_limit_s=1.0"
     " --set evaluation_environment.time_limit_s=1.0",
-    "resume": "--steps 240 --quiet",
+    "resume": "--steps 256 --quiet",
     "seeds": "--steps 200 --quiet --jobs 2 --set learner.hidden_sizes=[8,8] --set trainer.evaluation_interval_steps=100"
     " --set trainer.evaluation_episodes=1",
     "evaluate": "--quiet --set time_limit_s=1.0",
@@ -74,7 +74,7 @@ def test_the_training_commands_follow_one_from_the_other(tmp_path: Path) -> None
         assert run.returncode == 0, f"{words}: {run.stderr[-2000:]}"
     assert load_bundle(tmp_path / "my_skills" / "plug_insertion").manifest.training.seed == 1
     assert json.loads((tmp_path / "evaluation.json").read_text())["spiral"]["episodes"] == 3
-    assert json.loads((tmp_path / "runs" / "first" / "result.json").read_text())["steps"] == 240
+    assert json.loads((tmp_path / "runs" / "first" / "result.json").read_text())["steps"] == 256
     assert (tmp_path / "runs" / "pendulum" / "report" / "curves.png").stat().st_size > 10_000
 
 

@@ -128,7 +128,13 @@ class Bench:
 def limits_file(tmp_path: Path) -> Path:
     """The limits of the simulated arm with the ages of a machine that does ten other things."""
     mapping = to_mapping(load_limits("sim"))
-    mapping["ages"] |= {"joint_state_s": 0.6, "wrench_s": 0.6, "message_s": 1.0, "action_hold_s": 0.6}
+    mapping["ages"] |= {
+        "joint_state_s": 0.6,
+        "wrench_s": 0.6,
+        "message_s": 1.0,
+        "heartbeat_s": 0.5,
+        "action_hold_s": 0.6,
+    }
     path = tmp_path / "limits.yaml"
     path.write_text(yaml.safe_dump(mapping))
     return path
