@@ -123,7 +123,7 @@ def test_from_start_to_report_with_a_fault_on_the_way(demo: Demo) -> None:
         assert trial.peak_force_n > 0.0
         assert 0.0 < trial.estimate_error_mm < 10.0
         assert re.search(rf"{trial.trial}/2 +{trial.connector} +seed +{trial.seed} +{trial.outcome}", stdout)
-        assert trial.latency_p50_ms > 0.0
+        assert trial.latency_p50_ms > 0.0 or trial.fault, "none where the fault came before the first action"
     inserted = sum(trial.succeeded for trial in trials)
     assert f"{inserted} of 2 inserted" in stdout
     assert json.loads((demo.directory / "figures.json").read_text())["inserted"] == inserted
