@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 from command_line import exit_status
-from learning_curves import REFERENCE, Clock, Key, LearningCurves, learning_curves, load_results, trailing_mean
+from learning_curves import (
+    REFERENCE,
+    Clock,
+    Key,
+    LearningCurves,
+    ResultError,
+    learning_curves,
+    load_results,
+    trailing_mean,
+)
 from provenance import provenance
 from returns import COMPARED, RESULTS, STEPS, TASKS
 
@@ -97,12 +106,10 @@ def main() -> int:
         curves = learning_curves(load_results(arguments.results))
         comparisons = {name: compare_tasks(curves, name) for name in COMPARED if name != REFERENCE}
         if not any(comparisons.values()):
-            print(
-                f"time_to_return.py: no task in {arguments.results} has a seed both of {REFERENCE} and of another: "
-                "make the runs with python benchmarks/returns.py",
-                file=sys.stderr,
+            raise ResultError(
+                f"no task in {arguments.results} has a seed both of {REFERENCE} and of another: "
+                "make the runs with python benchmarks/returns.py"
             )
-            return 1
         print(table(comparisons))
         verdicts = {
             name: {clock: verdict(tasks, clock) for clock in get_args(Clock)}

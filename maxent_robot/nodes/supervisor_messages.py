@@ -43,13 +43,16 @@ def state_message(state: State, values: dict[str, object]) -> DiagnosticStatus:
     return diagnostic_status(_LEVELS.get(state, DiagnosticStatus.OK), "supervisor", state.value, values)
 
 
-def fault_message(violation: Violation | None, reaction: Reaction | None = None) -> DiagnosticStatus:
-    """`supervisor/fault`: the fault, its value, its limit and the reaction; level OK and fault NONE when it is over.
+def no_fault_message() -> DiagnosticStatus:
+    """`supervisor/fault` when there is none, or it is over."""
+    return diagnostic_status(DiagnosticStatus.OK, "supervisor", "no fault", {"fault": "NONE"})
+
+
+def fault_message(violation: Violation, reaction: Reaction) -> DiagnosticStatus:
+    """`supervisor/fault`: the fault, its value, its limit and the reaction.
 
     ERROR is a fault that stops the arm, WARN one that does not.
     """
-    if violation is None or reaction is None:
-        return diagnostic_status(DiagnosticStatus.OK, "supervisor", "no fault", {"fault": "NONE"})
     values: dict[str, object] = {
         "fault": violation.fault.value,
         "subject": violation.subject,

@@ -33,7 +33,7 @@ from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import pose_from_msg, pose_stamped, stamp_to_s
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
-from maxent_robot.nodes.supervisor_messages import controller_message, fault_message, state_message
+from maxent_robot.nodes.supervisor_messages import controller_message, fault_message, no_fault_message, state_message
 from maxent_robot.nodes.supervisor_telemetry import NOT_SAFETY_RATED, SupervisorTelemetry
 from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.command import Command
@@ -76,7 +76,7 @@ class SupervisorNode(ManagedNode):
         self._create_outputs()
         self._create_inputs(core)
         self.get_logger().warning(NOT_SAFETY_RATED)
-        self._fault_publisher.publish(fault_message(None))
+        self._fault_publisher.publish(no_fault_message())
         self._show(core.tick(steady_now_s()))
 
     def activate(self) -> None:
@@ -265,19 +265,21 @@ class SupervisorNode(ManagedNode):
 
     def _show_faults(self, core: Supervisor, command: Command) -> None:
         for violation in (entry for entry in command.faults if entry not in self._faults):
+            reaction = core.reaction(violation.fault)
             # Two statements: rclpy allows one severity for each place that logs.
-            if core.reaction(violation.fault).final is State.FAULT:
+            if reaction.final is State.FAULT:
                 self.get_logger().error(str(violation))
             else:
                 self.get_logger().warning(str(violation))
-            self._fault_publisher.publish(fault_message(violation, core.reaction(violation.fault)))
+            self._fault_publisher.publish(fault_message(violation, reaction))
         for violation in (entry for entry in command.notices if entry.fault not in self._noticed):
-            self.get_logger().warning(f"{core.reaction(violation.fault).value}: {violation}")
+            reaction = core.reaction(violation.fault)
+            self.get_logger().warning(f"{reaction.value}: {violation}")
             if not command.faults:
-                self._fault_publisher.publish(fault_message(violation, core.reaction(violation.fault)))
+                self._fault_publisher.publish(fault_message(violation, reaction))
         noticed = frozenset(violation.fault for violation in command.notices)
         if not command.faults and not noticed and (self._faults or self._noticed):
-            self._fault_publisher.publish(fault_message(None))
+            self._fault_publisher.publish(no_fault_message())
         self._faults, self._noticed = command.faults, noticed
 
     def _arrival(self, header: Header) -> Arrival:

@@ -53,10 +53,11 @@ class Conditions:
         missing = self.arm.missing(now_s)
         if missing:
             return missing
-        bad = self.policy.bad_message(now_s)
-        found = self._standing(now_s) if bad is None else [*self._standing(now_s), bad]
-        stopping = (violation for violation in found if self._reactions[violation.fault].final is not None)
-        return next((str(violation) for violation in stopping if violation.fault not in but), "")
+        for violation in (*self._standing(now_s), self.policy.bad_message(now_s)):
+            if violation is None or violation.fault in but or self._reactions[violation.fault].final is None:
+                continue
+            return str(violation)
+        return ""
 
     def _standing(self, now_s: float) -> list[Violation]:
         return [*self.arm.violations(now_s), *self.log.outside.values()]

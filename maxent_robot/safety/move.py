@@ -1,4 +1,4 @@
-"""A move to a pose, in progress."""
+"""A move to a pose: the check of its goal, and its progress."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from numpy.typing import NDArray
 
 from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
+from maxent_robot.safety import guards
+from maxent_robot.safety.faults import Violation
 from maxent_robot.safety.limits import MoveLimits
 from maxent_robot.safety.motion import JerkLimitedMove, MotionLimits
+from maxent_robot.safety.workspace import Workspace
 from maxent_robot.skill.action import Leash
 
 Array = NDArray[np.float64]
@@ -61,6 +64,17 @@ class MoveTask:
         if elapsed_s > self._timeout_s:
             return f"failed: {distance * 1e3:.1f} mm and {angle:.3f} rad from the goal after {elapsed_s:.1f} s"
         return ""
+
+
+def check_goal(goal: Pose, frame_id: str, base_frame: str, workspace: Workspace) -> Violation | None:
+    """What is wrong with a goal T_frame_goal as it came in a message; None when it can be moved to."""
+    subject = "move_target"
+    return (
+        guards.check_frame(frame_id, base_frame, subject)
+        or guards.check_finite(np.concatenate([goal.position, goal.quaternion]), subject)
+        or guards.check_unit_quaternion(goal.quaternion, subject)
+        or workspace.violation(goal, subject)
+    )
 
 
 def _apart(a: Pose, b: Pose) -> Array:

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
-from maxent_robot.safety import guards
 from maxent_robot.safety.arm_monitor import ArmMonitor
 from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.command import Command
@@ -24,7 +23,7 @@ from maxent_robot.safety.gate import CommandGate, limit_speed
 from maxent_robot.safety.joint_limits import JointLimiter
 from maxent_robot.safety.limits import SupervisorLimits
 from maxent_robot.safety.motion import ControlledStop, MotionLimits
-from maxent_robot.safety.move import REACHED, MoveTask
+from maxent_robot.safety.move import REACHED, MoveTask, check_goal
 from maxent_robot.safety.policy_pace import PolicyPace
 from maxent_robot.safety.reactions import Reaction, reactions
 from maxent_robot.safety.state_machine import COMMANDING, MOVING, State, StateMachine
@@ -305,13 +304,7 @@ class Supervisor:
     def _move_problem(self, goal: Pose, frame_id: str, now_s: float) -> str:
         if self.state is not State.ARMED:
             return f"state is {self.state.value}, must be ARMED"
-        subject = "move_target"
-        violation = (
-            guards.check_frame(frame_id, self._robot.base_frame, subject)
-            or guards.check_finite(np.concatenate([goal.position, goal.quaternion]), subject)
-            or guards.check_unit_quaternion(goal.quaternion, subject)
-            or self._workspace.violation(goal, subject)
-        )
+        violation = check_goal(goal, frame_id, self._robot.base_frame, self._workspace)
         return str(violation) if violation is not None else self.problem(now_s)
 
     def problem(self, now_s: float, but: tuple[Fault, ...] = ()) -> str:

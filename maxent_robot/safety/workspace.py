@@ -123,7 +123,7 @@ class _Cone:
     def violation(self, quaternion: Array, subject: str, slack_rad: float) -> Violation | None:
         if self._free:
             return None
-        tilt, turn = (float(np.linalg.norm(rotations.to_rotvec(part))) for part in self._parts(quaternion))
+        tilt, turn = (float(np.linalg.norm(vector)) for vector in self._vectors(quaternion))
         for name, value, limit in (("tilt", tilt, self._limits.tilt_rad), ("turn", turn, self._limits.turn_rad)):
             if not value <= limit + slack_rad + _GRAZE_RAD:
                 return Violation(Fault.WORKSPACE, f"{name} of the {subject}", value, limit, "rad")
@@ -133,7 +133,7 @@ class _Cone:
         if self._free:
             return quaternion
         limits = self._limits
-        vectors = [rotations.to_rotvec(part) for part in self._parts(quaternion)]
+        vectors = self._vectors(quaternion)
         angles = [float(np.linalg.norm(vector)) for vector in vectors]
         if angles[0] <= limits.tilt_rad and angles[1] <= limits.turn_rad:
             return quaternion
@@ -143,10 +143,14 @@ class _Cone:
         )
         return rotations.normalize(rotations.multiply(self._reference, rotations.multiply(tilt, turn)))
 
-    def _parts(self, quaternion: Array) -> tuple[Array, Array]:
-        """Tilt and turn (4,) with quaternion = reference x tilt x turn; the turn is about z, the tilt's axis is not."""
+    def _vectors(self, quaternion: Array) -> tuple[Array, Array]:
+        """Rotation vectors (3,) of tilt and turn, with quaternion = reference x tilt x turn.
+
+        The turn is about z, the axis of the tilt is perpendicular to it.
+        """
         relative = rotations.multiply(rotations.conjugate(self._reference), quaternion)
         about_z = np.array([0.0, 0.0, relative[2], relative[3]])
         size = float(np.linalg.norm(about_z))
         turn = about_z / size if size > 1e-9 else rotations.IDENTITY
-        return rotations.multiply(relative, rotations.conjugate(turn)), turn
+        tilt = rotations.multiply(relative, rotations.conjugate(turn))
+        return rotations.to_rotvec(tilt), rotations.to_rotvec(turn)
