@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from maxent_robot.control.robot import load_robot
-from maxent_robot.safety.joint_limits import JointLimiter
+from maxent_robot.safety.joint_limits import JointLimiter, Posture
 from maxent_robot.safety.limits import JointLimits, load_limits
 
 ROBOT = load_robot("fr3")
@@ -54,7 +54,7 @@ def test_the_share_of_a_twist_is_the_largest_that_keeps_every_joint() -> None:
     for _ in range(300):
         q = generator.uniform(LOW, HIGH)
         twist = generator.uniform(-1.0, 1.0, 6) * [0.6, 0.6, 0.6, 2.0, 2.0, 2.0]
-        share = limiter.share(q, twist)
+        share = limiter.share(Posture(q, CHAIN.jacobian(q)), twist)
         assert 0.0 <= share <= 1.0
         jacobian = CHAIN.jacobian(q)
         velocity = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + 1e-4 * np.eye(6), share * twist)
@@ -69,7 +69,8 @@ def test_the_share_of_a_twist_is_the_largest_that_keeps_every_joint() -> None:
 
 def test_a_slow_twist_at_home_is_not_cut() -> None:
     limiter = JointLimiter(ROBOT, load_limits("fr3").joints)
-    assert limiter.share(ROBOT.home, [0.1, 0.1, 0.04, 0.5, 0.5, 0.5]) == 1.0
+    home = np.array(ROBOT.home)
+    assert limiter.share(Posture(home, CHAIN.jacobian(home)), [0.1, 0.1, 0.04, 0.5, 0.5, 0.5]) == 1.0
 
 
 @pytest.mark.parametrize("name", ["sim", "fr3", "ur5e"])

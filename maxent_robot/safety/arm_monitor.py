@@ -15,6 +15,7 @@ from maxent_robot.control.robot import RobotConfig
 from maxent_robot.safety import guards
 from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.faults import Fault, Violation
+from maxent_robot.safety.joint_limits import Posture
 from maxent_robot.safety.limits import SupervisorLimits
 from maxent_robot.safety.watchdog import Watchdog
 from maxent_robot.safety.workspace import Workspace
@@ -46,6 +47,7 @@ class ArmMonitor:
         self.bad_messages: dict[str, Violation] = {}
         self.q: Array = np.zeros(len(robot.joints))
         self.qd: Array = np.zeros(len(robot.joints))
+        self._jacobian: Array = np.zeros((6, len(robot.joints)))
         self.pose: Pose | None = None
         """T_base_tcp by forward kinematics of the measured joints; None before the first joint state."""
         self.twist: Array = np.zeros(6)
@@ -90,7 +92,8 @@ class ArmMonitor:
         self.q = q
         self.pose, self._contact = self._chain.forward(q), None
         with np.errstate(invalid="ignore"):
-            self.twist = self._chain.jacobian(q) @ self.qd
+            self._jacobian = self._chain.jacobian(q)
+            self.twist = self._jacobian @ self.qd
         self.joint_watchdog.feed(arrival.now_s)
         return None
 
@@ -127,6 +130,11 @@ class ArmMonitor:
         if self._contact is None and self.pose is not None:
             self._contact = wrench_at_tcp(self._filter.contact(self._ft_quaternion(self.pose)), self._T_ft_tcp)
         return np.zeros(6) if self._contact is None else self._contact
+
+    @property
+    def posture(self) -> Posture:
+        """The measured joint positions with their Jacobian."""
+        return Posture(self.q, self._jacobian)
 
     def is_still(self) -> bool:
         """Whether the TCP stands still, as far as the joint velocities say."""

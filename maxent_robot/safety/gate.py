@@ -11,7 +11,7 @@ from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
 from maxent_robot.safety import guards
 from maxent_robot.safety.faults import Violation
-from maxent_robot.safety.joint_limits import JointLimiter
+from maxent_robot.safety.joint_limits import JointLimiter, Posture
 from maxent_robot.safety.limits import JumpLimits, SpeedLimits
 from maxent_robot.safety.workspace import Workspace
 from maxent_robot.skill.action import Leash, integrate_target
@@ -56,9 +56,9 @@ class CommandGate:
         self._acting = frozenset()
 
     def advance(
-        self, twist: Array, q: Array, measured: Pose, period_s: float, speed: SpeedLimits, expired: bool = False
+        self, twist: Array, posture: Posture, measured: Pose, period_s: float, speed: SpeedLimits, expired: bool = False
     ) -> Violation | None:
-        """Move the target by a finite twist (6,) in base axes for `period_s`, from joint positions `q` (n,).
+        """Move the target by a finite twist (6,) in base axes for `period_s`; the arm is at `posture` and `measured`.
 
         Returns:
             COMMAND_JUMP, and the target stays where it was, when the step is larger than allowed; otherwise None.
@@ -66,7 +66,7 @@ class CommandGate:
         if self.target is None:
             raise ValueError("nothing latched")
         limited = limit_speed(twist, speed)
-        share = self._joints.share(q, limited) if limited.any() else 1.0
+        share = self._joints.share(posture, limited) if limited.any() else 1.0
         target = integrate_target(self.target, share * limited, measured, period_s, self._leash)
         inside = self._workspace.nearest(self.target, target)
         candidate = target if inside is target else self._on_leash(inside, measured)

@@ -10,6 +10,8 @@ moves away from its limit is bound by q'_max alone.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,11 +24,18 @@ _DAMPING = 1e-2
 """Of the least squares, in m and rad: near a singularity the joints are not asked for more than they can give."""
 
 
+@dataclass(frozen=True)
+class Posture:
+    """Joint positions `q` (n,) [rad], and the Jacobian (6, n) of the TCP there, in base axes."""
+
+    q: Array
+    jacobian: Array
+
+
 class JointLimiter:
     """Velocity limits of the joints by position, and the share of a twist that keeps them."""
 
     def __init__(self, robot: RobotConfig, limits: JointLimits) -> None:
-        self._chain = robot.chain()
         self._low = robot.joint_values("position_min") + limits.position_margin_rad
         self._high = robot.joint_values("position_max") - limits.position_margin_rad
         self._maximum = robot.joint_values("velocity_max") * limits.velocity_fraction
@@ -39,15 +48,15 @@ class JointLimiter:
         position = np.asarray(q, dtype=np.float64)
         return -self._towards(position - self._low), self._towards(self._high - position)
 
-    def share(self, q: ArrayLike, twist: ArrayLike) -> float:
-        """Largest factor, at most 1, by which `twist` (6,) in base axes keeps the velocity limits of the joints at `q`.
+    def share(self, posture: Posture, twist: ArrayLike) -> float:
+        """Largest factor, at most 1, by which `twist` (6,) in base axes keeps the velocity limits of the joints.
 
         The joint velocities are those of least norm that give the twist.
         """
-        jacobian = self._chain.jacobian(q)
+        jacobian = posture.jacobian
         gram = jacobian @ jacobian.T + _DAMPING**2 * np.eye(6)
         velocity = jacobian.T @ np.linalg.solve(gram, np.asarray(twist, dtype=np.float64))
-        low, high = self.velocity_limits(q)
+        low, high = self.velocity_limits(posture.q)
         allowed = np.where(velocity < 0.0, -low, high)
         size = np.abs(velocity)
         over = size > allowed

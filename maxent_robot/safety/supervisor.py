@@ -201,7 +201,7 @@ class Supervisor:
             return self._advance_move(self._move, measured, period_s, now_s)
         if self.state in MOVING:
             return self._advance_policy(measured, period_s, now_s)
-        return self._gate.advance(_REST, self._arm.q, measured, period_s, self._limits.move_speed)
+        return self._gate.advance(_REST, self._arm.posture, measured, period_s, self._limits.move_speed)
 
     def _advance_policy(self, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         ramp = self._pace.ramp(now_s)
@@ -215,7 +215,7 @@ class Supervisor:
         expired = self._policy.expired(now_s)
         self._twist = _REST if expired else ramp * self._policy.twist
         late = expired and not self._policy.awaits_first
-        return self._gate.advance(self._twist, self._arm.q, measured, period_s, speed, late)
+        return self._gate.advance(self._twist, self._arm.posture, measured, period_s, speed, late)
 
     def _advance_move(self, move: MoveTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         if self.state is State.RAMPING:
@@ -223,7 +223,7 @@ class Supervisor:
         if period_s <= 0.0 or self._gate.target is None:
             return None
         self._twist = move.twist(self._gate.target, measured, period_s, self._gate.tension(measured))
-        jump = self._gate.advance(self._twist, self._arm.q, measured, period_s, self._limits.move_speed)
+        jump = self._gate.advance(self._twist, self._arm.posture, measured, period_s, self._limits.move_speed)
         outcome = move.outcome(measured, self._arm.is_still(), now_s)
         if jump is None and outcome:
             self._end_move(outcome)
@@ -237,7 +237,7 @@ class Supervisor:
         elapsed_s = now_s - stop.began_s
         if elapsed_s < stop.plan.duration_s:
             return self._gate.advance(
-                stop.plan.remaining(elapsed_s), self._arm.q, measured, period_s, self._limits.move_speed
+                stop.plan.remaining(elapsed_s), self._arm.posture, measured, period_s, self._limits.move_speed
             )
         self._settle(stop.final)
         return self._gate.release(measured)
