@@ -14,6 +14,7 @@ from sim.plug.spiral import SPIRAL, SpiralConfig, SpiralSearch
 from sim.plug.task import PlugTask
 
 Progress = Callable[[int, int], None]  # finished episodes, successes among them
+Watch = Callable[[NDArray[np.bool_]], None]  # which places of the batch were within an episode when it acted
 
 
 class EpisodePolicy(Protocol):
@@ -63,6 +64,7 @@ def run_episodes(
     seed: int,
     progress: Progress | None = None,
     *,
+    watch: Watch | None = None,
     batch: int = 64,
     threads: int = 1,
     spiral: SpiralConfig | None = None,
@@ -74,6 +76,7 @@ def run_episodes(
         threads: of the physics; what comes out does not depend on them.
         spiral: settings of the spiral search, if not the tuned ones of the connector.
         progress: called with the number of finished episodes and of successes.
+        watch: called after every action of the batch, with those of its places that were within an episode.
     """
     n = min(batch, episodes)
     task = PlugTask(config, n, threads)
@@ -95,7 +98,10 @@ def run_episodes(
     observation = task.observe()
     active = np.ones(n, dtype=bool)
     while active.any():
-        outcome = task.advance(chosen(observation))
+        action = chosen(observation)
+        if watch is not None:
+            watch(active)
+        outcome = task.advance(action)
         ended = np.flatnonzero(active & (outcome.success | outcome.failure | outcome.timeout))
         observation = task.observe()
         fresh = []

@@ -14,6 +14,7 @@ from maxent_robot.control.robot import load_robot
 from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.command import Command
 from maxent_robot.safety.limits import SupervisorLimits, load_limits
+from maxent_robot.safety.policy_report import ExpectedPolicy, PolicyReport
 from maxent_robot.safety.supervisor import Supervisor
 from maxent_robot.safety.wrench import tool_weight
 
@@ -22,6 +23,7 @@ CHAIN = ROBOT.chain()
 HOME = CHAIN.forward(np.array(ROBOT.home))
 STEP_S = 0.005
 POLICY_PERIOD_S = 0.05
+ANY_POLICY = ExpectedPolicy(ROBOT.fingerprint(), POLICY_PERIOD_S)
 WALL_S = 1.7e9
 """Stamps are on another clock than the steady one."""
 
@@ -29,8 +31,9 @@ Array = NDArray[np.float64]
 
 
 def limits(**changes: object) -> SupervisorLimits:
-    """The limits of the simulated arm, with sections changed."""
+    """The limits of the simulated arm, with sections changed; this arm has no inertia and may accelerate more."""
     mapping = to_mapping(load_limits("sim"))
+    mapping["joints"] = {**mapping["joints"], "acceleration_fraction": 4.0}
     for section, change in changes.items():
         mapping[section] = {**mapping[section], **change} if isinstance(change, dict) else change
     return config_from_mapping(mapping, SupervisorLimits)
@@ -39,9 +42,14 @@ def limits(**changes: object) -> SupervisorLimits:
 class SafetyBench:
     """Feeds joint states and wrenches every step, and lets the joints follow the target when `follows`."""
 
-    def __init__(self, supervisor_limits: SupervisorLimits | None = None, follows: bool = True) -> None:
+    def __init__(
+        self,
+        supervisor_limits: SupervisorLimits | None = None,
+        follows: bool = True,
+        expected: ExpectedPolicy | None = None,
+    ) -> None:
         self.limits = supervisor_limits or limits()
-        self.supervisor = Supervisor(ROBOT, self.limits, POLICY_PERIOD_S)
+        self.supervisor = Supervisor(ROBOT, self.limits, expected or ANY_POLICY)
         self.supervisor.configure()
         self.now_s = 100.0
         self.q: Array = np.array(ROBOT.home)
@@ -53,6 +61,8 @@ class SafetyBench:
         self.joint_states = self.wrenches = True
         self.twist: Array | None = None
         self.policy_lives = True
+        self.report: PolicyReport | None = None
+        """What the policy says of itself in every cycle, if anything."""
         self.commands: list[Command] = []
 
     @property
@@ -88,6 +98,7 @@ class SafetyBench:
     def silence(self, alive: bool) -> None:
         """The policy sends no more twists; its process lives, or it does not."""
         self.twist, self.policy_lives = None, alive
+        self.report = self.report if alive else None
 
     def step(self, count: int = 1) -> Command:
         """Advance by `count` cycles of 5 ms: measurements, the policy's twist if one is set, a tick, the arm."""
@@ -99,7 +110,9 @@ class SafetyBench:
                 self.send_wrench()
             if self.twist is not None:
                 self.send_twist(self.twist)
-            if self.policy_lives:
+            if self.report is not None:
+                self.supervisor.on_report(self.report, self.now_s)
+            elif self.policy_lives:
                 self.supervisor.on_heartbeat(self.now_s)
             self.commands.append(self.supervisor.tick(self.now_s))
             self._follow()

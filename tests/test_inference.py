@@ -20,11 +20,10 @@ from maxent_robot.inference import (
     OnnxActor,
     OnnxCritic,
     SkillRunner,
-    check_allowed_force,
-    check_contract,
 )
 from maxent_robot.inference.sampler import log_tanh_derivative, squashed_entropy, squashed_log_prob
 from maxent_robot.skill import ACTION_SIZE, FRAME_SIZE, OBSERVATION_SIZE, action_to_twist
+from maxent_robot.skill.contract import check_allowed_force, check_contract
 
 DISTRIBUTIONS = [(0.0, -1.0), (0.7, -0.3), (-2.0, 0.5), (0.1, -4.0), (3.0, 1.0)]
 

@@ -36,7 +36,7 @@ from maxent_robot.nodes.messages import diagnostic_values, pose_stamped
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.safety.wrench import tool_weight
 from maxent_robot.skill import FRAME_SIZE, action_to_twist
-from maxent_robot.skill.bundle import SkillBundle
+from maxent_robot.skill.bundle import SkillBundle, load_bundle
 from sim.plug.config import PlugConfig, Randomisation, Start
 from sim.plug.scenario import tool_center_of_mass, tool_mass
 from sim.plug.task import PlugTask
@@ -367,7 +367,12 @@ def test_telemetry_and_reset_when_the_supervisor_starts_the_skill(ros_graph: Ros
     }  # fmt: skip
     assert int(values["step"]) >= 4
     assert {"entropy", "latency_ms", "inference_ms", "log_prob"} <= set(values)
+    assert (values["robot"], values["period_s"], values["novelty"]) == (robot.fingerprint(), "0.05", "nan")
+    assert values["actor_sha256"] == load_bundle(tmp_path / "random_skill").manifest.files["actor.onnx"]
     assert np.abs(last_frame(observations, PREVIOUS_ACTION)).max() > 0.0  # the previous action
+    for label, temperature in (("DEGRADED", "0"), ("RUNNING", "1")):
+        supervisor_says(label, "policy")
+        feed_until(feeder, lambda: diagnostic_values(telemetry[-1])["temperature"] == temperature, label)  # noqa: B023
     for label, source, resets in (("RUNNING", "move", False), ("ARMED", "hold", False), ("RAMPING", "policy", True)):
         telemetry.clear()
         supervisor_says(label, source)

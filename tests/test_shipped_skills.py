@@ -7,10 +7,10 @@ import pytest
 pytest.importorskip("mujoco")
 
 from maxent_robot.control.robot import load_robot
-from maxent_robot.inference import check_contract
 from maxent_robot.learning.skill_evaluation import evaluate_modes, skill_environment
 from maxent_robot.paths import share_directory
 from maxent_robot.skill.bundle import SIZE_LIMIT_BYTES, load_bundle
+from maxent_robot.skill.contract import check_contract
 
 CONNECTORS = {"plug_insertion": "two_pin", "usb_insertion": "usb_a"}
 

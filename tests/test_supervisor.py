@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
 from maxent_robot.errors import ConfigError
 from maxent_robot.safety.faults import Fault, Violation
+from maxent_robot.safety.policy_report import ExpectedPolicy, PolicyReport
 from maxent_robot.safety.reactions import CHOICES, Reaction, reactions
 from maxent_robot.safety.state_machine import State
 
@@ -335,6 +339,24 @@ def stuck(bench: SafetyBench) -> None:
     bench.follows, bench.twist = False, np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
 
 
+KNOWN = ExpectedPolicy(ROBOT.fingerprint(), POLICY_PERIOD_S, actor_sha256="a1" * 32, entropy=(-12.0, -2.0))
+GOOD = PolicyReport(-5.0, 0.0, "force.x", 0.002, KNOWN.actor_sha256, KNOWN.robot, POLICY_PERIOD_S)
+
+
+def says(**changes: Any) -> Callable[[SafetyBench], object]:
+    """The policy says something else of itself from now on."""
+    return lambda bench: setattr(bench, "report", replace(GOOD, **changes))
+
+
+def accelerate(bench: SafetyBench) -> None:
+    """A joint that is pushed faster and faster, and does not move far."""
+    for k in range(15):
+        bench.now_s += STEP_S
+        bench.send_joint_state(velocities=[0, 0, 0, 0, 0, 0, 0.22 * k])
+        bench.send_wrench()
+        bench.commands.append(bench.supervisor.tick(bench.now_s))
+
+
 def told(fault: Fault) -> Callable[[SafetyBench], object]:
     """What is seen from outside."""
     return lambda bench: bench.supervisor.report(fault, Violation(fault, "test", "2", "1"))
@@ -362,6 +384,12 @@ PROVOCATIONS: dict[Fault, Callable[[SafetyBench], object]] = {
     Fault.HARDWARE: told(Fault.HARDWARE),
     Fault.ROBOT_SAFETY_STOP: told(Fault.ROBOT_SAFETY_STOP),
     Fault.HEARTBEAT_LOST: lambda bench: bench.silence(alive=False),
+    Fault.JOINT_ACCELERATION: accelerate,
+    Fault.ENTROPY_RANGE: says(entropy=3.5),
+    Fault.OUT_OF_DISTRIBUTION: says(novelty=0.6),
+    Fault.INFERENCE_OVERRUN: says(inference_s=0.045),
+    Fault.BUNDLE_HASH: says(actor_sha256="b2" * 32),
+    Fault.CONTRACT_MISMATCH: says(robot="other 0123456789ab"),
     Fault.QOS_INCOMPATIBLE: told(Fault.QOS_INCOMPATIBLE),
     Fault.OPERATOR_STOP: lambda bench: bench.supervisor.request_stop(bench.now_s),
 }
@@ -377,7 +405,8 @@ def test_every_fault_has_a_reaction_and_a_provocation() -> None:
 
 @pytest.mark.parametrize("fault", STOPPING, ids=lambda fault: fault.value)
 def test_every_fault_stops_the_arm_and_is_latched(fault: Fault) -> None:
-    bench = SafetyBench()
+    bench = SafetyBench(expected=KNOWN)
+    bench.report = GOOD
     bench.start(FORWARD)
     bench.follows = fault not in (Fault.WORKSPACE, Fault.JOINT_POSITION, Fault.COMMAND_JUMP)
     PROVOCATIONS[fault](bench)
@@ -410,6 +439,76 @@ def test_a_gap_in_the_twists_slows_the_policy_for_a_while_and_is_counted() -> No
     assert np.diff(targets(bench)[-2:, 0])[0] == pytest.approx(slowed * STEP_S)
     assert bench.run(bench.limits.degraded_hold_s + STEP_S).state is State.RUNNING
     assert (bench.last.faults, bench.last.noted) == ((), {"SEQUENCE_GAP": 1})
+
+
+def test_the_target_changes_its_twist_within_the_acceleration_whatever_the_policy_asks_for() -> None:
+    allowed = {"linear_m_s2": 2.0, "angular_rad_s2": 8.0}
+    bench = SafetyBench(limits(target_acceleration=allowed))
+    bench.start()
+    generator = np.random.default_rng(3)
+    for _ in range(30):
+        bench.twist = generator.uniform(-1.0, 1.0, 6) * [0.15, 0.15, 0.15, 0.9, 0.9, 0.9]
+        bench.step(10)
+    poses = [command.target for command in bench.commands[-300:] if command.target is not None]
+    steps = np.array(
+        [
+            np.concatenate([b.position - a.position, rotations.difference(b.quaternion, a.quaternion)])
+            for a, b in itertools.pairwise(poses)
+        ]
+    )
+    change = np.diff(steps / STEP_S, axis=0) / STEP_S
+    assert 1.9 < np.linalg.norm(change[:, :3], axis=1).max() <= 2.0 * 1.001
+    assert 7.5 < np.linalg.norm(change[:, 3:], axis=1).max() <= 8.0 * 1.01, "rotation vectors of steps, nearly linear"
+    assert bench.last.interventions["acceleration"] >= 1
+
+
+@pytest.mark.parametrize("changes", [{"entropy": 3.5}, {"inference_s": 0.045}])
+def test_a_report_that_is_out_of_range_slows_the_policy_while_it_is(changes: dict[str, Any]) -> None:
+    bench = SafetyBench(expected=KNOWN)
+    bench.report = GOOD
+    bench.start(FORWARD)
+    bench.report = replace(GOOD, **changes)
+    assert bench.run(1.0).state is State.DEGRADED
+    assert sum(bench.last.noted.values()) == 1
+    bench.report = GOOD
+    assert bench.run(bench.limits.degraded_hold_s + 2 * STEP_S).state is State.RUNNING
+
+
+def test_where_the_skill_has_never_been_it_holds_and_can_be_moved_back_but_not_started() -> None:
+    bench = SafetyBench(expected=KNOWN)
+    bench.report = GOOD
+    bench.start(FORWARD)
+    bench.report = replace(GOOD, novelty=1.5, strangest="tcp_position.x")
+    assert bench.run(0.5).state is State.HOLD
+    assert str(bench.last.faults[0]) == (
+        "OUT_OF_DISTRIBUTION: novelty of tcp_position.x is 1.5 of its range, allowed is 0.5 of its range"
+    )
+    assert bench.supervisor.request_reset(bench.now_s) == (True, "reset to ARMED")
+    success, message = bench.supervisor.request_start(bench.now_s)
+    assert (success, message.split(":")[0]) == (False, "start refused")
+    assert "OUT_OF_DISTRIBUTION" in message
+    goal = Pose(HOME.position + np.array([0.03, 0.0, 0.0]), HOME.quaternion)
+    assert bench.supervisor.on_move_target(goal, ROBOT.base_frame, bench.now_s)[0]
+    assert bench.run(2.0).move == "reached"
+    bench.report = GOOD
+    bench.step()
+    assert bench.supervisor.request_start(bench.now_s)[0]
+
+
+def test_a_known_skill_has_to_say_what_it_is_before_and_while_it_is_followed() -> None:
+    bench = SafetyBench(expected=KNOWN)
+    bench.arm()
+    assert bench.supervisor.request_start(bench.now_s) == (
+        False,
+        "start refused: no fresh policy/telemetry: the policy has not told which actor it runs",
+    )
+    bench.report = GOOD
+    bench.run(0.1)
+    assert bench.supervisor.request_start(bench.now_s)[0]
+    bench.twist, bench.report = np.array(FORWARD), None
+    bench.run(bench.limits.ages.heartbeat_s + 0.5)
+    assert bench.last.state is State.FAULT
+    assert "SHA-256 of the policy's actor is not told, allowed is a1a1a1a1a1a1" in str(bench.last.faults[0])
 
 
 @pytest.mark.parametrize(("name", "state"), [("hold", State.HOLD), ("reject", State.RUNNING)])

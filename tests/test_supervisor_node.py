@@ -16,7 +16,9 @@ pytest.importorskip("rclpy")
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
+from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from ros_support import NodeProcess, RosGraph, ros_graph, wait_until  # noqa: F401  the fixture
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -26,10 +28,18 @@ from maxent_robot.config import to_mapping
 from maxent_robot.control.kinematics import InverseKinematicsError
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import load_robot
-from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose_from_msg, pose_stamped
+from maxent_robot.nodes.messages import (
+    diagnostic_status,
+    diagnostic_values,
+    joint_positions,
+    pose_from_msg,
+    pose_stamped,
+)
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
+from maxent_robot.paths import find_skill
 from maxent_robot.safety.limits import load_limits
 from maxent_robot.safety.wrench import tool_weight
+from maxent_robot.skill.bundle import load_bundle
 
 MODULE = "maxent_robot.nodes.supervisor_node"
 ROBOT = load_robot("sim")
@@ -135,6 +145,7 @@ def limits_file(tmp_path: Path) -> Path:
         "heartbeat_s": 0.5,
         "action_hold_s": 0.6,
     }
+    mapping["joints"]["acceleration_fraction"] = 4.0  # the ideal arm has no inertia
     path = tmp_path / "limits.yaml"
     path.write_text(yaml.safe_dump(mapping))
     return path
@@ -270,6 +281,75 @@ def test_silence_of_the_policy_ends_in_hold(bench: Bench, lives: bool, fault: st
     bench.wait_for("HOLD")
     assert bench.fault_names()[-1] == fault
     assert bench.arm.travelled_m < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ({"robot": "other 0123456789ab"}, "CONTRACT_MISMATCH"),
+        ({"novelty": 2.5, "strangest": "force.z"}, "OUT_OF_DISTRIBUTION"),
+        ({"entropy": "nan"}, "NONFINITE"),
+        ({"inference_ms": "soon"}, "NAME_OR_SIZE_MISMATCH"),
+    ],
+)
+def test_what_the_policy_says_of_itself_stops_it(bench: Bench, said: dict[str, object], fault: str) -> None:
+    telemetry = bench.graph.node.create_publisher(DiagnosticStatus, "policy/telemetry", RELIABLE)
+    saying: dict[str, object] = {"robot": ROBOT.fingerprint(), "period_s": 0.2, "entropy": -5.0, "novelty": "nan"}
+
+    def say() -> None:
+        telemetry.publish(diagnostic_status(DiagnosticStatus.OK, "policy", "skill", saying))
+
+    bench.graph.node.create_timer(0.05, say)
+    bench.arm_it()
+    publish_twist(bench, 0.02)
+    assert bench.request("start")[0]
+    bench.wait_for("RUNNING")
+    saying.update(said)
+    wait_until(lambda: fault in bench.fault_names(), f"{fault} (last {bench.faults[-1:]})", 30.0)
+    bench.wait_for("HOLD" if fault == "OUT_OF_DISTRIBUTION" else "FAULT")
+    success, message = bench.request("start")
+    assert not success
+    assert message.startswith("start refused")
+
+
+def test_a_skill_that_is_not_the_expected_one_is_not_followed(ros_graph: RosGraph, limits_file: Path) -> None:  # noqa: F811
+    bench = start_bench(ros_graph, limits_file, skill="plug_insertion", policy_period_s=0.05)
+    telemetry = ros_graph.node.create_publisher(DiagnosticStatus, "policy/telemetry", RELIABLE)
+    saying = {"robot": ROBOT.fingerprint(), "actor_sha256": "0" * 64}
+    bench.arm_it()
+    assert "the policy has not told which actor it runs" in bench.request("start")[1]
+    ros_graph.node.create_timer(
+        0.05, lambda: telemetry.publish(diagnostic_status(DiagnosticStatus.OK, "policy", "skill", saying))
+    )
+    wait_until(lambda: "BUNDLE_HASH: SHA-256 of the policy's actor is 000000000000" in bench.request("start")[1], "it")
+    saying["actor_sha256"] = load_bundle(find_skill("plug_insertion")).manifest.files["actor.onnx"]
+    wait_until(lambda: bench.request("start")[0], "the start", 30.0)
+
+
+def test_limits_can_not_be_changed_once_they_are_in_force(bench: Bench) -> None:
+    def change(name: str, value: bool | float | str) -> tuple[bool, str]:
+        request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
+        result = bench.graph.call(SetParameters, "supervisor/set_parameters", request).results[0]
+        return result.successful, result.reason
+
+    changes: dict[str, bool | float | str] = {
+        "limits": "sim",
+        "robot": "fr3",
+        "skill": "plug_insertion",
+        "policy_period_s": 0.5,
+        "dry_run": True,
+    }
+    for state in ("INACTIVE", "ARMED"):
+        if state == "ARMED":
+            bench.arm_it()
+        for name, value in changes.items():
+            assert change(name, value) == (
+                False,
+                f"{name}: fixed in {state}; read by configure, so cleanup first",
+            )
+    for transition in ("deactivate", "cleanup"):
+        assert bench.graph.change_state("supervisor", transition)
+    assert change("policy_period_s", 0.1) == (True, "")
 
 
 def test_a_controller_that_is_gone_is_a_fault(bench: Bench) -> None:

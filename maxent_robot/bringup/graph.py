@@ -191,7 +191,7 @@ def run_overrides(
     """Overrides for what a user usually sets; what is empty or false is left to the graph and the parameter file.
 
     Args:
-        skill: name or path of the skill that the policy node runs.
+        skill: name or path of the skill that the policy node runs, and that the supervisor expects.
         mode: the sampler's mode.
         dry_run: the supervisor publishes no command to the arm.
         use_sim_time: nodes take their time from `/clock`.
@@ -199,7 +199,7 @@ def run_overrides(
     """
     chosen: dict[str, dict[str, ParameterValue]] = {
         "policy": {"skill": skill, "mode": mode},
-        "supervisor": {"dry_run": dry_run},
+        "supervisor": {"skill": skill, "dry_run": dry_run},
         "*": {"use_sim_time": use_sim_time, "autostart": autostart},
     }
     return {node: {name: value for name, value in values.items() if value} for node, values in chosen.items()}

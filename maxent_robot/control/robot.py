@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maxent_robot.config import load_config, setting
+from maxent_robot.config import load_config, setting, to_mapping
 from maxent_robot.control.kinematics import SerialChain
 from maxent_robot.control.pose import Pose
 from maxent_robot.errors import ConfigError
@@ -120,6 +122,13 @@ class RobotConfig:
             position_min=self.joint_values("position_min"),
             position_max=self.joint_values("position_max"),
         )
+
+    def fingerprint(self) -> str:
+        """Name and a hash of everything else but the topics: equal where two processes mean the same arm and tool."""
+        mapping = to_mapping(self)
+        del mapping["topics"], mapping["hardware"]
+        text = json.dumps(mapping, sort_keys=True)
+        return f"{self.name} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def T_ft_tcp(self) -> Pose:
         """TCP in the force-torque frame."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from maxent_robot.inference.actor import OnnxActor
-from maxent_robot.inference.contract import check_allowed_force, check_contract
 from maxent_robot.inference.critic import OnnxCritic
 from maxent_robot.inference.runner import PolicyStep, SkillRunner
 from maxent_robot.inference.sampler import SAMPLER_MODES, EntropyAwareSampler, SampledAction
@@ -18,6 +17,4 @@ __all__ = [
     "PolicyStep",
     "SampledAction",
     "SkillRunner",
-    "check_allowed_force",
-    "check_contract",
 ]

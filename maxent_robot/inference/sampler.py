@@ -75,25 +75,30 @@ class EntropyAwareSampler:
         self.seed = secrets.randbits(32) if seed is None else int(seed)
         self._generator = np.random.default_rng(self.seed)
 
-    def __call__(self, mean: ArrayLike, log_std: ArrayLike) -> SampledAction:
+    def __call__(self, mean: ArrayLike, log_std: ArrayLike, calm: float = 1.0) -> SampledAction:
         """Choose an action for each state.
 
         Args:
             mean: (n, actions), before the tanh.
             log_std: (n, actions), limited to LOG_STD_RANGE.
+            calm: factor on the temperature of this call, in [0, 1]: 0 is the mean. The sequence of draws does not
+                depend on it.
 
         Raises:
-            InferenceError: shapes differ, or a value is not finite.
+            InferenceError: shapes differ, a value is not finite, or `calm` is out of range.
         """
         mean, log_std = _checked(mean, log_std)
+        if not 0.0 <= calm <= 1.0:
+            raise InferenceError(f"sampler calm is {calm}, must be in [0, 1]")
+        temperature = calm * self.temperature
         pre_tanh = mean
         if self.mode != "mean":
-            pre_tanh = mean + self.temperature * np.exp(log_std) * self._generator.standard_normal(mean.shape)
+            pre_tanh = mean + temperature * np.exp(log_std) * self._generator.standard_normal(mean.shape)
         return SampledAction(
             action=np.tanh(pre_tanh),
             log_prob=squashed_log_prob(pre_tanh, mean, log_std),
             entropy=squashed_entropy(mean, log_std),
-            temperature=self.temperature,
+            temperature=temperature,
             mode=self.mode,
         )
 

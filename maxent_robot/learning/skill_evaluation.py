@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from maxent_robot.inference.actor import OnnxActor
 from maxent_robot.inference.sampler import EntropyAwareSampler
 from maxent_robot.learning.overrides import apply_overrides
 from maxent_robot.learning.tasks import environment_config
+from maxent_robot.skill import FRAME_SIZE
 from maxent_robot.skill.bundle import ACTOR_FILE, SkillBundle
+from maxent_robot.skill.experience import EVALUATION_KEY, Experience, ExperienceRecorder, merge
 from maxent_robot.trials.statistics import mcnemar_exact, summarise, wilson_interval
 
 if TYPE_CHECKING:
@@ -82,43 +85,67 @@ def evaluate_modes(
         workers: modes run at the same time, each in a process of its own; 1 runs them here one after the other.
 
     Returns:
-        Figures of each mode under its name; `paired`, each mode against the spiral; `actor_sha256`; `wall_s`.
+        Figures of each mode under its name; `paired`, each mode against the spiral; `experience`, the ranges that the
+        skill has met in its modes (`Experience.to_mapping`), where it has one; `actor_sha256`; `wall_s`.
     """
     began = time.monotonic()
     workers = min(workers, len(modes))
     threads = max(1, usable_cores() // workers)
     if workers > 1:
-        tables = _run_in_processes(bundle, config, modes, episodes, seed, progress, workers, threads)
+        runs = _run_in_processes(bundle, config, modes, episodes, seed, progress, workers, threads)
     else:
-        tables = {mode: run_mode(bundle.actor_onnx, config, mode, episodes, seed, progress, threads) for mode in modes}
+        runs = {mode: run_mode(bundle.actor_onnx, config, mode, episodes, seed, progress, threads) for mode in modes}
+    experiences = [run.experience for run in runs.values() if run.experience is not None]
     return {
-        **{mode: mode_figures(table) for mode, table in tables.items()},
-        "paired": paired_figures({mode: table.success for mode, table in tables.items()}),
+        **{mode: mode_figures(run.table) for mode, run in runs.items()},
+        "paired": paired_figures({mode: run.table.success for mode, run in runs.items()}),
+        **({EVALUATION_KEY: merge(experiences).to_mapping()} if experiences else {}),
         "actor_sha256": bundle.manifest.files[ACTOR_FILE],
         "wall_s": round(time.monotonic() - began, 1),
     }
 
 
+@dataclass(frozen=True)
+class ModeRun:
+    """The episodes of one mode, and what the skill met in them; the spiral is no skill and has met nothing."""
+
+    table: EpisodeTable
+    experience: Experience | None
+
+
 def run_mode(
     actor_onnx: bytes, config: PlugConfig, mode: str, episodes: int, seed: int, progress: Progress, threads: int = 1
-) -> EpisodeTable:
+) -> ModeRun:
     """All episodes of one mode, their physics on ``threads`` threads."""
     from sim.evaluation import run_episodes
 
-    policy = "spiral" if mode == "spiral" else sampled_policy(actor_onnx, mode, seed)
-    return run_episodes(
-        config, policy, episodes, seed, lambda done, successes: progress(mode, done, successes), threads=threads
-    )
+    def report(done: int, successes: int) -> None:
+        progress(mode, done, successes)
+
+    if mode == "spiral":
+        return ModeRun(run_episodes(config, mode, episodes, seed, report, threads=threads), None)
+    policy = WatchedPolicy(actor_onnx, mode, seed)
+    table = run_episodes(config, policy, episodes, seed, report, watch=policy.watch, threads=threads)
+    return ModeRun(table, policy.recorder.experience())
 
 
-def sampled_policy(actor_onnx: bytes, mode: str, seed: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """The policy that the node would run with this sampler mode and seed, for a batch of observations."""
-    actor, sampler = OnnxActor(actor_onnx), EntropyAwareSampler(mode, seed=seed)
+class WatchedPolicy:
+    """The policy that the node would run with this sampler mode and seed, for a batch of observations (n, 150)."""
 
-    def policy(observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        return sampler(*actor(observation)).action.astype(np.float32)
+    def __init__(self, actor_onnx: bytes, mode: str, seed: int) -> None:
+        self._actor, self._sampler = OnnxActor(actor_onnx), EntropyAwareSampler(mode, seed=seed)
+        self._frames: NDArray[np.float32] = np.zeros((0, FRAME_SIZE), dtype=np.float32)
+        self._entropy: NDArray[np.float64] = np.zeros(0)
+        self.recorder = ExperienceRecorder()
 
-    return policy
+    def __call__(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        sampled = self._sampler(*self._actor(observation))
+        self._frames, self._entropy = observation[:, -FRAME_SIZE:], sampled.entropy
+        return sampled.action.astype(np.float32)
+
+    def watch(self, active: NDArray[np.bool_]) -> None:
+        """Record what was met by those of the batch that are within an episode."""
+        self.recorder.add(self._frames[active], self._entropy[active])
 
 
 def mode_figures(table: EpisodeTable) -> dict[str, Any]:
@@ -164,7 +191,7 @@ def _run_in_processes(
     progress: Progress,
     workers: int,
     threads: int,
-) -> dict[str, EpisodeTable]:
+) -> dict[str, ModeRun]:
     context = multiprocessing.get_context("spawn")
     manager: SyncManager
     with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:

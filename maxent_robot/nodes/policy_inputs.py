@@ -16,6 +16,7 @@ from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.messages import MessageError, joint_positions, pose_from_msg, stamp_to_s
 from maxent_robot.nodes.steady_clock import steady_now_s
+from maxent_robot.nodes.topics import COMMANDED_POSE, SOCKET_POSE
 from maxent_robot.safety.wrench import WrenchFilter, wrench_at_tcp
 
 STALE_S = 0.1
@@ -29,8 +30,6 @@ TARE_MOTION_RAD = 0.002
 
 CLEAR_M = 0.005
 """Height of the TCP above the estimated mouth from which the tool is taken to be free of contact."""
-
-SOCKET_TOPIC, TARGET_TOPIC = "socket_pose", "commanded_pose"
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ class PolicyInputs:
         def read() -> None:
             self._socket = self._read_pose(message)
 
-        self._take(SOCKET_TOPIC, read, age_s)
+        self._take(SOCKET_POSE, read, age_s)
 
     def on_target(self, message: PoseStamped, age_s: float = 0.0) -> None:
         """Take the last commanded pose in the base frame."""
@@ -122,7 +121,7 @@ class PolicyInputs:
         def read() -> None:
             self._target = self._read_pose(message)
 
-        self._take(TARGET_TOPIC, read, age_s)
+        self._take(COMMANDED_POSE, read, age_s)
 
     def measure(self) -> PolicyInput:
         """The measurement of this instant; tares first where that is due.
@@ -131,8 +130,8 @@ class PolicyInputs:
             InputError: naming the first topic that is missing, stale or unusable, or the tare that is not done yet.
         """
         topics = self._robot.topics
-        for topic in (topics.joint_states, topics.wrench, SOCKET_TOPIC, TARGET_TOPIC):
-            self._require_fresh(topic, lasts=topic == SOCKET_TOPIC)
+        for topic in (topics.joint_states, topics.wrench, SOCKET_POSE, COMMANDED_POSE):
+            self._require_fresh(topic, lasts=topic == SOCKET_POSE)
         if not self._is_tared and (reason := self._tare()):
             raise InputError(f"{topics.wrench}: {reason}")
         if self._positions is None or self._target is None or self._socket is None:

@@ -6,6 +6,7 @@ input is there and fresh; otherwise it says which one is not.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,18 +26,25 @@ from maxent_robot.inference import (
     EntropyAwareSampler,
     PolicyStep,
     SkillRunner,
-    check_allowed_force,
-    check_contract,
 )
 from maxent_robot.inference.sampler import MAXIMUM_TEMPERATURE
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import diagnostic_status, diagnostic_values
-from maxent_robot.nodes.policy_inputs import SOCKET_TOPIC, TARGET_TOPIC, PolicyInputs
+from maxent_robot.nodes.policy_inputs import PolicyInputs
 from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
+from maxent_robot.nodes.topics import (
+    CANDIDATE_TWIST,
+    COMMANDED_POSE,
+    POLICY_OBSERVATION,
+    POLICY_TELEMETRY,
+    SOCKET_POSE,
+    SUPERVISOR_STATE,
+)
 from maxent_robot.paths import find_skill
 from maxent_robot.skill.bundle import load_bundle
+from maxent_robot.skill.contract import check_allowed_force, check_contract
 
 _STREAM = QoSProfile(depth=64, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Every wrench of a policy period: the filter needs them in a row."""
@@ -52,6 +60,9 @@ REPORT_CHANGE_S = 0.5
 
 RUNNING_STATES = ("RAMPING", "RUNNING", "DEGRADED")
 """Supervisor states in which the skill's twists reach the arm."""
+
+DEGRADED_STATE = "DEGRADED"
+"""Supervisor state in which the skill is asked to be slower and less random."""
 
 
 class PolicyNode(ManagedNode):
@@ -91,6 +102,14 @@ class PolicyNode(ManagedNode):
                 floating_point_range=[FloatingPointRange(from_value=1.0, to_value=60.0)],
             ),
         )
+        self.declare_parameter(
+            "degraded_calm",
+            0.0,
+            describe(
+                description="factor on the sampler's temperature while the supervisor is DEGRADED; 0: the mean action",
+                floating_point_range=[FloatingPointRange(from_value=0.0, to_value=1.0)],
+            ),
+        )
         self.declare_parameter("connector", "", describe(description="in the gripper; empty: not checked"))
         self._robot: RobotConfig
         self._runner: SkillRunner
@@ -99,7 +118,7 @@ class PolicyNode(ManagedNode):
         self._polled: list[tuple[PolledSubscription, Callable[[Any, float], None]]] = []
         self._publishers_made: list[Any] = []
         self._timer: Timer | None = None
-        self._supervisor_runs = False
+        self._supervisor_runs = self._degraded = False
         self._step = 0
         self._reported, self._reported_s, self._lived_s = "", -REPORT_PERIOD_S, 0.0
 
@@ -114,22 +133,28 @@ class PolicyNode(ManagedNode):
         )
         self._allowed_force_n = float(self.get_parameter("allowed_force_n").value)
         check_allowed_force(bundle.manifest, self._allowed_force_n)
+        self._degraded_calm = float(self.get_parameter("degraded_calm").value)
         self._runner = SkillRunner(bundle, sampler)
+        self._identity = {
+            "actor_sha256": hashlib.sha256(bundle.actor_onnx).hexdigest(),
+            "robot": self._robot.fingerprint(),
+            "period_s": bundle.manifest.policy_period_s,
+        }
         self._inputs = inputs = PolicyInputs(self._robot)
-        self._supervisor_runs = False
+        self._supervisor_runs = self._degraded = False
         topics = self._robot.topics
-        self._twist_publisher = self.create_lifecycle_publisher(TwistStamped, "candidate_twist", RELIABLE)
-        self._telemetry_publisher = self.create_lifecycle_publisher(DiagnosticStatus, "policy/telemetry", RELIABLE)
-        self._observation_publisher = self.create_lifecycle_publisher(Float32MultiArray, "policy/observation", RELIABLE)
+        self._twist_publisher = self.create_lifecycle_publisher(TwistStamped, CANDIDATE_TWIST, RELIABLE)
+        self._telemetry_publisher = self.create_lifecycle_publisher(DiagnosticStatus, POLICY_TELEMETRY, RELIABLE)
+        self._observation_publisher = self.create_lifecycle_publisher(Float32MultiArray, POLICY_OBSERVATION, RELIABLE)
         self._publishers_made = [self._twist_publisher, self._telemetry_publisher, self._observation_publisher]
         self._subscriptions_made = [
-            self.create_subscription(PoseStamped, SOCKET_TOPIC, inputs.on_socket, LATCHED),
-            self.create_subscription(DiagnosticStatus, "supervisor/state", self._on_supervisor_state, LATCHED),
+            self.create_subscription(PoseStamped, SOCKET_POSE, inputs.on_socket, LATCHED),
+            self.create_subscription(DiagnosticStatus, SUPERVISOR_STATE, self._on_supervisor_state, LATCHED),
         ]
         self._polled = [
             (PolledSubscription(self, JointState, topics.joint_states, SENSOR), inputs.on_joint_state),
             (PolledSubscription(self, WrenchStamped, topics.wrench, _STREAM), inputs.on_wrench),
-            (PolledSubscription(self, PoseStamped, TARGET_TOPIC, RELIABLE), inputs.on_target),
+            (PolledSubscription(self, PoseStamped, COMMANDED_POSE, RELIABLE), inputs.on_target),
         ]
         self.get_logger().info(
             f"skill {bundle.manifest.name} ({bundle.manifest.connector}) on {self._robot.name}, "
@@ -168,6 +193,7 @@ class PolicyNode(ManagedNode):
             self._inputs.tare_above_mouth()
             self._step = 0
         self._supervisor_runs = runs
+        self._degraded = message.message == DEGRADED_STATE
 
     def _poll(self) -> None:
         for subscription, take in self._polled:
@@ -179,7 +205,8 @@ class PolicyNode(ManagedNode):
         self._poll()
         try:
             now = self._inputs.measure()
-            step = self._runner.step(now.tcp, now.target, now.socket, now.wrench_tcp, self._allowed_force_n)
+            calm = self._degraded_calm if self._degraded else 1.0
+            step = self._runner.step(now.tcp, now.target, now.socket, now.wrench_tcp, self._allowed_force_n, calm)
         except MaxentRobotError as error:
             self._report(str(error))
             return
@@ -222,12 +249,15 @@ class PolicyNode(ManagedNode):
                 {
                     "entropy": float(step.sampled.entropy[0]),
                     "log_prob": float(step.sampled.log_prob[0]),
-                    "temperature": sampler.temperature,
+                    "temperature": step.sampled.temperature,
                     "mode": sampler.mode,
                     "seed": sampler.seed,
                     "step": self._step,
                     "latency_ms": 1e-6 * now.nanoseconds - 1e3 * joint_stamp_s,
                     "inference_ms": inference_ms,
+                    "novelty": step.novelty,
+                    "strangest": step.strangest,
+                    **self._identity,
                 },
             )
         )

@@ -1,7 +1,8 @@
 """The supervisor as a ROS 2 lifecycle node: the only publisher to the arm's controller. Not safety-rated.
 
-Parameters: `robot` and `limits` (shipped name or path; `limits` empty means those of the robot's name),
-`policy_period_s`, `dry_run` (everything is computed and published, but nothing is sent to the controller), `autostart`.
+Parameters: `robot` and `limits` (shipped name or path; `limits` empty means those of the robot's name), `skill` (the
+one that alone may run), `policy_period_s`, `dry_run` (everything is computed and published, but nothing is sent to the
+controller), `autostart`. They are read by `configure` and can't be set again before `cleanup`.
 Topics and services: docs/architecture.md. Faults and reactions: docs/safety.md.
 """
 
@@ -15,8 +16,9 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, SetParametersResult
 from rclpy.duration import Duration
+from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
@@ -28,23 +30,34 @@ from trajectory_msgs.msg import JointTrajectory
 
 from maxent_robot.control.backends import Backend, JointLimitReached, UnreachableTarget, make_backend
 from maxent_robot.control.robot import RobotConfig, load_robot
+from maxent_robot.nodes.fault_announcer import FaultAnnouncer
 from maxent_robot.nodes.graph_watch import GraphWatch
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
-from maxent_robot.nodes.messages import pose_from_msg, pose_stamped, stamp_to_s
+from maxent_robot.nodes.messages import diagnostic_values, pose_from_msg, pose_stamped, stamp_to_s
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
-from maxent_robot.nodes.supervisor_messages import controller_message, fault_message, no_fault_message, state_message
+from maxent_robot.nodes.supervisor_messages import controller_message, state_message
 from maxent_robot.nodes.supervisor_telemetry import NOT_SAFETY_RATED, SupervisorTelemetry
+from maxent_robot.nodes.topics import (
+    CANDIDATE_TWIST,
+    COMMANDED_POSE,
+    MOVE_TARGET,
+    POLICY_TELEMETRY,
+    SUPERVISOR_FAULT,
+    SUPERVISOR_STATE,
+)
 from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.command import Command
+from maxent_robot.safety.expected_skill import expected_policy
 from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.limits import load_limits
-from maxent_robot.safety.policy_input import TOPIC as CANDIDATE_TOPIC
-from maxent_robot.safety.state_machine import MOVING, State
+from maxent_robot.safety.policy_report import PolicyReport
+from maxent_robot.safety.state_machine import MOVING
 from maxent_robot.safety.supervisor import Reply, Supervisor
 
 STATUS_PERIOD_S, DIAGNOSTICS_PERIOD_S = 0.1, 1.0
-TELEMETRY_TOPIC = "policy/telemetry"
+
+FIXED_PARAMETERS = ("robot", "limits", "skill", "policy_period_s", "dry_run")
 
 
 class SupervisorNode(ManagedNode):
@@ -54,8 +67,10 @@ class SupervisorNode(ManagedNode):
         super().__init__("supervisor")
         self._declare("robot", "sim", "robot description: shipped name or path of a YAML file")
         self._declare("limits", "", "limits: shipped name or path of a YAML file; empty: those of the robot's name")
+        self._declare("skill", "", "bundle that alone may run: shipped name or path; empty: any skill may")
         self._declare("policy_period_s", 0.05, "period of the policy [s]; a twist expires after two", (0.002, 1.0))
         self._declare("dry_run", False, "send nothing to the controller")
+        self.add_on_set_parameters_callback(self._on_set_parameters)
         self._core: Supervisor | None = None
         self._timer: Timer | None = None
         self._undo: list[Callable[[], object]] = []
@@ -64,19 +79,17 @@ class SupervisorNode(ManagedNode):
         self._robot: RobotConfig = load_robot(str(self.get_parameter("robot").value))
         limits = load_limits(str(self.get_parameter("limits").value) or self._robot.name)
         policy_period_s = float(self.get_parameter("policy_period_s").value)
+        skill = str(self.get_parameter("skill").value)
         self._dry_run = bool(self.get_parameter("dry_run").value)
         self._backend: Backend = make_backend(self._robot)
         self._telemetry = SupervisorTelemetry(self._robot, self._dry_run)
         self._shown: tuple[object, ...] = ()
-        self._faults: tuple[Violation, ...] = ()
-        self._noticed: frozenset[Fault] = frozenset()
-        core = Supervisor(self._robot, limits, policy_period_s)
+        core = Supervisor(self._robot, limits, expected_policy(self._robot, policy_period_s, skill))
         core.configure()
         self._core = core
-        self._create_outputs()
+        self._create_outputs(core)
         self._create_inputs(core)
         self.get_logger().warning(NOT_SAFETY_RATED)
-        self._fault_publisher.publish(no_fault_message())
         self._show(core.tick(steady_now_s()))
 
     def activate(self) -> None:
@@ -104,11 +117,20 @@ class SupervisorNode(ManagedNode):
         ranges = [FloatingPointRange(from_value=span[0], to_value=span[1])] if span else []
         self.declare_parameter(name, default, ParameterDescriptor(description=text, floating_point_range=ranges))
 
-    def _create_outputs(self) -> None:
-        self._state_publisher = self._publisher(DiagnosticStatus, "supervisor/state", LATCHED)
-        self._fault_publisher = self._publisher(DiagnosticStatus, "supervisor/fault", LATCHED)
+    def _on_set_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
+        """Refuse whatever would seem to change a limit that is in force."""
+        fixed = [parameter.name for parameter in parameters if parameter.name in FIXED_PARAMETERS]
+        if self._core is None or not fixed:
+            return SetParametersResult(successful=True)
+        reason = f"{', '.join(fixed)}: fixed in {self._core.state.value}; read by configure, so cleanup first"
+        return SetParametersResult(successful=False, reason=reason)
+
+    def _create_outputs(self, core: Supervisor) -> None:
+        self._state_publisher = self._publisher(DiagnosticStatus, SUPERVISOR_STATE, LATCHED)
+        faults = self._publisher(DiagnosticStatus, SUPERVISOR_FAULT, LATCHED)
+        self._announcer = FaultAnnouncer(self.get_logger(), faults, core.reaction)
         self._diagnostics = self._publisher(DiagnosticArray, "/diagnostics", RELIABLE)
-        self._commanded = self._publisher(PoseStamped, "commanded_pose", RELIABLE)
+        self._commanded = self._publisher(PoseStamped, COMMANDED_POSE, RELIABLE)
         topics = self._robot.topics
         kind: type[Any] = PoseStamped if self._robot.backend == "crisp" else JointTrajectory
         topic = topics.target_pose if self._robot.backend == "crisp" else topics.joint_trajectory
@@ -116,14 +138,14 @@ class SupervisorNode(ManagedNode):
 
     def _create_inputs(self, core: Supervisor) -> None:
         topics = self._robot.topics
-        self._twists = self._subscription(TwistStamped, CANDIDATE_TOPIC, self._on_twist, RELIABLE)
+        self._twists = self._subscription(TwistStamped, CANDIDATE_TWIST, self._on_twist, RELIABLE)
         inputs = [
             self._subscription(JointState, topics.joint_states, self._on_joint_state, SENSOR),
             self._subscription(WrenchStamped, topics.wrench, self._on_wrench, SENSOR),
             self._twists,
         ]
-        self._subscription(PoseStamped, "supervisor/move_target", self._on_move_target, RELIABLE)
-        self._subscription(DiagnosticStatus, TELEMETRY_TOPIC, self._on_heartbeat, RELIABLE)
+        self._subscription(PoseStamped, MOVE_TARGET, self._on_move_target, RELIABLE)
+        self._subscription(DiagnosticStatus, POLICY_TELEMETRY, self._on_telemetry, RELIABLE)
         self._graph = GraphWatch(self, self._robot, self._twists, inputs, self._controller, core.report)
         self._undo.append(self._graph.destroy)
         requests = {
@@ -175,9 +197,15 @@ class SupervisorNode(ManagedNode):
             self._cycle()
             self._telemetry.latency(self._ros_now_s() - stamp_to_s(message.header.stamp))
 
-    def _on_heartbeat(self, message: DiagnosticStatus) -> None:
-        if self._core is not None:
-            self._core.on_heartbeat(steady_now_s())
+    def _on_telemetry(self, message: DiagnosticStatus) -> None:
+        """Take what the policy says with an action; without one (a level above OK) it is only a sign of life."""
+        if self._core is None:
+            return
+        now_s = steady_now_s()
+        if message.level != DiagnosticStatus.OK:
+            self._core.on_heartbeat(now_s)
+            return
+        self._core.on_report(PolicyReport.of(diagnostic_values(message)), now_s)
 
     def _on_move_target(self, message: PoseStamped) -> None:
         if self._core is None:
@@ -256,31 +284,13 @@ class SupervisorNode(ManagedNode):
         """Publish the state when it changed, and new faults."""
         if self._core is None:
             return
-        self._show_faults(self._core, command)
-        shown = (command.state, command.source, command.move, command.move_count, command.faults, self._noticed)
+        self._announcer.show(command)
+        noticed = self._announcer.noticed
+        shown = (command.state, command.source, command.move, command.move_count, command.faults, noticed)
         if shown == self._shown:
             return
         self._shown = shown
         self._state_publisher.publish(self._state(self._core, command))
-
-    def _show_faults(self, core: Supervisor, command: Command) -> None:
-        for violation in (entry for entry in command.faults if entry not in self._faults):
-            reaction = core.reaction(violation.fault)
-            # Two statements: rclpy allows one severity for each place that logs.
-            if reaction.final is State.FAULT:
-                self.get_logger().error(str(violation))
-            else:
-                self.get_logger().warning(str(violation))
-            self._fault_publisher.publish(fault_message(violation, reaction))
-        for violation in (entry for entry in command.notices if entry.fault not in self._noticed):
-            reaction = core.reaction(violation.fault)
-            self.get_logger().warning(f"{reaction.value}: {violation}")
-            if not command.faults:
-                self._fault_publisher.publish(fault_message(violation, reaction))
-        noticed = frozenset(violation.fault for violation in command.notices)
-        if not command.faults and not noticed and (self._faults or self._noticed):
-            self._fault_publisher.publish(no_fault_message())
-        self._faults, self._noticed = command.faults, noticed
 
     def _arrival(self, header: Header) -> Arrival:
         stamp_s = stamp_to_s(header.stamp)

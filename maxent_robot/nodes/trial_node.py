@@ -33,6 +33,7 @@ from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose_from_msg, pose_stamped, stamp_to_s
 from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import RELIABLE
+from maxent_robot.nodes.topics import MOVE_TARGET, POLICY_TELEMETRY, SOCKET_POSE, SUPERVISOR_STATE
 
 POLL_PERIOD_S = 0.02
 ANSWER_TIMEOUT_S = 10.0
@@ -60,7 +61,7 @@ class ArmSample:
 _SERVICES: dict[str, Any] = {
     **{f"supervisor/{request}": Trigger for request in ("arm", "start", "stop", "reset")},
     "sim_arm/new_scenario": Trigger,
-    **{f"{node}/set_parameters": SetParameters for node in ("policy", "sim_arm")},
+    **{f"{node}/set_parameters": SetParameters for node in ("policy", "supervisor", "sim_arm")},
 }
 """What a series of trials asks of the other nodes."""
 
@@ -97,15 +98,15 @@ class TrialNode(Node):
         self._service_clients: dict[str, Any] = {
             service: self.create_client(kind, service) for service, kind in _SERVICES.items()
         }
-        self._move_publisher = self.create_publisher(PoseStamped, "supervisor/move_target", RELIABLE)
+        self._move_publisher = self.create_publisher(PoseStamped, MOVE_TARGET, RELIABLE)
         topics = robot.topics
         self._readers: list[tuple[PolledSubscription, Callable[[Any], None]]] = [
             (PolledSubscription(self, JointState, topics.joint_states, _STREAM), self._on_joint_state),
             (PolledSubscription(self, WrenchStamped, topics.wrench, _STREAM), self._on_wrench),
             (PolledSubscription(self, PoseStamped, "sim_arm/insertion", _STREAM), self._on_insertion),
-            (PolledSubscription(self, PoseStamped, "socket_pose", _LATCHED_EVENTS), self._on_socket),
-            (PolledSubscription(self, DiagnosticStatus, "supervisor/state", _LATCHED_EVENTS), self._on_state),
-            (PolledSubscription(self, DiagnosticStatus, "policy/telemetry", _EVENTS), self._on_telemetry),
+            (PolledSubscription(self, PoseStamped, SOCKET_POSE, _LATCHED_EVENTS), self._on_socket),
+            (PolledSubscription(self, DiagnosticStatus, SUPERVISOR_STATE, _LATCHED_EVENTS), self._on_state),
+            (PolledSubscription(self, DiagnosticStatus, POLICY_TELEMETRY, _EVENTS), self._on_telemetry),
             (PolledSubscription(self, DiagnosticStatus, "sim_arm/diagnostics", _EVENTS), self._on_diagnostics),
         ]
         self.supervisor = SupervisorView()

@@ -143,12 +143,15 @@ class TrialRunner:
         return node.socket
 
     def _switch(self, plan: TrialPlan) -> None:
-        """Load another skill into the policy node."""
-        for transition in ("deactivate", "cleanup"):
-            self._lifecycle.change(POLICY, transition)
+        """Load another skill into the policy node, and let the supervisor expect it."""
+        for name in (POLICY, SUPERVISOR):
+            for transition in ("deactivate", "cleanup"):
+                self._lifecycle.change(name, transition)
+        self._node.set_parameters_of(SUPERVISOR, {"skill": plan.skill})
         self._node.set_parameters_of(POLICY, {"skill": plan.skill, "connector": plan.connector})
-        for transition in ("configure", "activate"):
-            self._lifecycle.change(POLICY, transition)
+        for name in (SUPERVISOR, POLICY):
+            for transition in ("configure", "activate"):
+                self._lifecycle.change(name, transition)
         self._skill = plan.skill
 
     def _make_ready(self) -> None:

@@ -35,6 +35,8 @@ class ArmMonitor:
         self._chain = robot.chain()
         self._T_ft_tcp = robot.T_ft_tcp()
         self._velocity_max = robot.joint_values("velocity_max") * limits.joints.velocity_fraction
+        self._acceleration_max = robot.joint_values("acceleration_max") * limits.joints.acceleration_fraction
+        self._velocities: deque[tuple[float, Array]] = deque()
         self._filter = WrenchFilter(robot.tool.mass, robot.tool.center_of_mass)
         self._raw: deque[tuple[float, Array]] = deque()
         self._listed: list[str] = []
@@ -47,6 +49,8 @@ class ArmMonitor:
         self.bad_messages: dict[str, Violation] = {}
         self.q: Array = np.zeros(len(robot.joints))
         self.qd: Array = np.zeros(len(robot.joints))
+        self.qdd: Array = np.zeros(len(robot.joints))
+        """Mean acceleration of the joints over the window of the limits; zeros until it is filled."""
         self._jacobian: Array = np.zeros((6, len(robot.joints)))
         self.pose: Pose | None = None
         """T_base_tcp by forward kinematics of the measured joints; None before the first joint state."""
@@ -90,6 +94,7 @@ class ArmMonitor:
             with np.errstate(over="ignore"):  # infinite is over any limit
                 self.qd = (q - self.q) / (arrival.stamp_s - previous_stamp_s)
         self.q = q
+        self._differentiate(arrival.stamp_s)
         self.pose, self._contact = self._chain.forward(q), None
         with np.errstate(invalid="ignore"):
             self._jacobian = self._chain.jacobian(q)
@@ -139,7 +144,7 @@ class ArmMonitor:
     def is_still(self) -> bool:
         """Whether the TCP stands still, as far as the joint velocities say."""
         still = self._limits.still
-        linear, angular = float(np.linalg.norm(self.twist[:3])), float(np.linalg.norm(self.twist[3:]))
+        linear, angular = math.hypot(*self.twist[:3]), math.hypot(*self.twist[3:])
         return linear <= still.linear_m_s and angular <= still.angular_rad_s
 
     def tare(self) -> str:
@@ -187,6 +192,7 @@ class ArmMonitor:
                 robot.joint_names,
             ),
             guards.check_joint_velocities(self.qd, self._velocity_max, robot.joint_names),
+            guards.check_joint_accelerations(self.qdd, self._acceleration_max, robot.joint_names),
             guards.check_tcp_speed(self.twist, limits.measured_speed),
             self._workspace.violation(self.pose, "measured TCP", tolerant=True),
             guards.check_force(contact, limits.contact.force_n),
@@ -205,6 +211,17 @@ class ArmMonitor:
                 seen = "no message yet" if math.isinf(age_s) else f"the last message came {age_s:.3g} s ago"
                 return f"{topic}: {seen}, allowed is {watchdog.limit_s:g} s"
         return ""
+
+    def _differentiate(self, stamp_s: float) -> None:
+        """Take the velocities into the window, and the acceleration from its ends."""
+        window_s, velocities = self._limits.joints.acceleration_window_s, self._velocities
+        velocities.append((stamp_s, self.qd))
+        while len(velocities) > 2 and stamp_s - velocities[1][0] >= window_s:
+            velocities.popleft()
+        first_s, first = velocities[0]
+        filled = stamp_s - first_s >= window_s
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.qdd = (self.qd - first) / (stamp_s - first_s) if filled else np.zeros(len(self.qd))
 
     def _stale(self, now_s: float) -> list[Violation]:
         topics = self._robot.topics

@@ -14,9 +14,9 @@ class Command:
     """The target of one cycle and why it is what it is.
 
     `target` is T_base_target, or None when nothing is to be sent. `source` is `none`, `hold`, `policy` or `move`.
-    `interventions` counts, by kind, how often the supervisor began to change what was asked: `speed`, `joints`,
-    `workspace`, `leash`, `expired` (the twist was too old). `move` is the last move's outcome: empty, `moving`,
-    `reached`, `refused: reason` or `failed: reason`. `distance_m` is from the measured position to the target's.
+    `interventions` counts, by kind, how often the supervisor began to change what was asked: `speed`, `acceleration`,
+    `joints`, `workspace`, `leash`, `expired` (the twist was too old). `move` is the last move's outcome, as in
+    `MoveRecord`. `distance_m` is from the measured position to the target's.
     `faults` are latched; `notices` are those of the last second that stop nothing, and `noted` counts them by name.
     """
 

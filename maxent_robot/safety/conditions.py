@@ -12,6 +12,7 @@ from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.force_balance import ForceBalance
 from maxent_robot.safety.limits import SupervisorLimits
 from maxent_robot.safety.policy_input import PolicyInput
+from maxent_robot.safety.policy_report import ExpectedPolicy
 from maxent_robot.safety.reactions import Reaction
 from maxent_robot.safety.workspace import Workspace
 
@@ -23,12 +24,12 @@ class Conditions:
         self,
         robot: RobotConfig,
         limits: SupervisorLimits,
-        policy_period_s: float,
+        expected: ExpectedPolicy,
         workspace: Workspace,
         reactions: Mapping[Fault, Reaction],
     ) -> None:
         self.arm = ArmMonitor(robot, limits, workspace)
-        self.policy = PolicyInput(robot.base_frame, limits.ages, policy_period_s)
+        self.policy = PolicyInput(robot.base_frame, limits, expected)
         self.log = FaultLog()
         self._balance = ForceBalance(robot.impedance, limits.balance)
         self._reactions = reactions
@@ -45,8 +46,7 @@ class Conditions:
             self._balance.reset()
         else:
             found += self._balance.check(held, self.arm.pose, self.arm.contact(), self.arm.is_still(), now_s)
-        policy = self.policy.violation(now_s) if follows_policy else None
-        return found if policy is None else [*found, policy]
+        return [*found, *self.policy.violations(now_s)] if follows_policy else found
 
     def problem(self, now_s: float, but: tuple[Fault, ...] = ()) -> str:
         """The first thing that is wrong now and stops the arm, as a sentence; empty when nothing is."""

@@ -12,12 +12,16 @@ from maxent_robot.control.pose import Pose
 from maxent_robot.safety import guards
 from maxent_robot.safety.faults import Violation
 from maxent_robot.safety.joint_limits import JointLimiter, Posture
-from maxent_robot.safety.limits import JumpLimits, SpeedLimits
+from maxent_robot.safety.limits import AccelerationLimits, JumpLimits, SpeedLimits
 from maxent_robot.safety.workspace import Workspace
 from maxent_robot.skill.action import Leash, integrate_target
 
 Array = NDArray[np.float64]
 
+REST: Array = np.zeros(6)
+"""The twist of standing still."""
+
+_INTERVENTIONS = ("speed", "acceleration", "joints", "workspace", "leash", "expired")
 _SATURATED = 1.0 - 1e-9
 _ROUNDING = 1.0 + 1e-9
 
@@ -33,6 +37,19 @@ def limit_speed(twist: Array, speed: SpeedLimits) -> Array:
     return twist * scale
 
 
+def limit_change(before: Array, twist: Array, acceleration: AccelerationLimits, period_s: float) -> Array:
+    """The twist (6,) nearest to `twist` that `before` can become within `period_s`; each part by its own limit."""
+    change = twist - before
+    linear, angular = math.hypot(*change[:3]), math.hypot(*change[3:])
+    most_linear, most_angular = acceleration.linear_m_s2 * period_s, acceleration.angular_rad_s2 * period_s
+    if linear <= most_linear * _ROUNDING and angular <= most_angular * _ROUNDING:
+        return twist
+    share = np.ones(6)
+    share[:3] = min(1.0, most_linear / max(linear, 1e-12))
+    share[3:] = min(1.0, most_angular / max(angular, 1e-12))
+    return before + share * change
+
+
 class CommandGate:
     """Holds the target that was sent last, and lets it move only within the limits.
 
@@ -40,19 +57,29 @@ class CommandGate:
     measured pose is itself outside, it stays on the leash; where that would be in a keep-out box, on the measured pose.
     """
 
-    def __init__(self, workspace: Workspace, joints: JointLimiter, jump: JumpLimits, leash: Leash) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        joints: JointLimiter,
+        acceleration: AccelerationLimits,
+        jump: JumpLimits,
+        leash: Leash,
+    ) -> None:
         self._workspace, self._joints, self._jump, self._leash = workspace, joints, jump, leash
+        self._acceleration = acceleration
         self.target: Pose | None = None
-        self.interventions: dict[str, int] = {"speed": 0, "joints": 0, "workspace": 0, "leash": 0, "expired": 0}
+        self.twist: Array = REST
+        """Twist (6,) that the target moved with last, before the workspace and the leash had their say."""
+        self.interventions: dict[str, int] = dict.fromkeys(_INTERVENTIONS, 0)
         self._acting: frozenset[str] = frozenset()
 
     def latch(self, pose: Pose) -> None:
         """Begin from a pose, without a check of the step: the arm is there."""
-        self.target = pose
+        self.target, self.twist = pose, REST
 
     def clear(self) -> None:
         """Nothing is sent any more."""
-        self.target = None
+        self.target, self.twist = None, REST
         self._acting = frozenset()
 
     def advance(
@@ -66,8 +93,10 @@ class CommandGate:
         if self.target is None:
             raise ValueError("nothing latched")
         limited = limit_speed(twist, speed)
-        share = self._joints.share(posture, limited) if limited.any() else 1.0
-        target = integrate_target(self.target, share * limited, measured, period_s, self._leash)
+        reached = limit_change(self.twist, limited, self._acceleration, period_s)
+        share = self._joints.share(posture, reached) if reached.any() else 1.0
+        allowed = share * reached
+        target = integrate_target(self.target, allowed, measured, period_s, self._leash)
         inside = self._workspace.nearest(self.target, target)
         candidate = target if inside is target else self._on_leash(inside, measured)
         if self._workspace.keeps_out(candidate.position):
@@ -75,9 +104,10 @@ class CommandGate:
         violation = guards.check_jump(self.target, candidate, self._jump)
         if violation is not None:
             return violation
-        self.target = candidate
+        self.target, self.twist = candidate, allowed
         acting = {
             "speed": limited is not twist,
+            "acceleration": reached is not limited,
             "joints": share < 1.0,
             "workspace": inside is not target,
             "leash": self.tension(measured) >= _SATURATED,
@@ -90,7 +120,7 @@ class CommandGate:
         """Put the target on the measured pose, so that nothing pulls; a step beyond the jump limit is refused."""
         violation = None if self.target is None else guards.check_jump(self.target, measured, self._jump)
         if violation is None:
-            self.target = measured
+            self.target, self.twist = measured, REST
         return violation
 
     def tension(self, measured: Pose) -> float:

@@ -100,6 +100,17 @@ def check_joint_velocities(qd: Array, maximum: Array, names: Sequence[str]) -> V
     return Violation(Fault.JOINT_VELOCITY, f"velocity of {names[i]}", float(qd[i]), float(maximum[i]), "rad/s")
 
 
+def check_joint_accelerations(qdd: Array, maximum: Array, names: Sequence[str]) -> Violation | None:
+    """JOINT_ACCELERATION of the first joint whose velocity changes faster than its limit [rad/s^2]."""
+    outside = ~(np.abs(qdd) <= maximum)
+    if not outside.any():
+        return None
+    i = int(np.argmax(outside))
+    return Violation(
+        Fault.JOINT_ACCELERATION, f"acceleration of {names[i]}", float(qdd[i]), float(maximum[i]), "rad/s^2"
+    )
+
+
 def check_tcp_speed(twist: Array, limits: SpeedLimits) -> Violation | None:
     """TCP_SPEED when a measured twist (6,) is faster than the limits."""
     linear, angular = math.hypot(*twist[:3]), math.hypot(*twist[3:])

@@ -78,7 +78,7 @@ class SpeedLimits:
 
 @dataclass(frozen=True)
 class AccelerationLimits:
-    """Norm of a twist's rate of change, in moves and controlled stops."""
+    """Norm of a twist's rate of change."""
 
     linear_m_s2: float = setting(1.0, unit="m/s^2", minimum=0.05, maximum=9.0, doc="translation")
     angular_rad_s2: float = setting(4.0, unit="rad/s^2", minimum=0.2, maximum=17.0, doc="rotation")
@@ -132,6 +132,10 @@ class JointLimits:
 
     position_margin_rad: float = setting(0.05, unit="rad", minimum=0.0, maximum=0.5, doc="kept from each limit")
     velocity_fraction: float = setting(1.0, minimum=0.05, maximum=1.5, doc="of each velocity limit")
+    acceleration_fraction: float = setting(1.0, minimum=0.05, maximum=5.0, doc="of each acceleration limit")
+    acceleration_window_s: float = setting(
+        0.05, unit="s", minimum=0.01, maximum=0.5, doc="time that the measured acceleration is the mean of"
+    )
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,21 @@ class AgeLimits:
         0.5, unit="s", minimum=0.02, maximum=30.0, doc="without a twist or a sign of life of the policy until HOLD"
     )
     action_hold_s: float = setting(1.0, unit="s", minimum=0.05, maximum=30.0, doc="without a twist until HOLD")
+
+
+@dataclass(frozen=True)
+class PolicyLimits:
+    """What a policy may tell of itself. Ranges are those that its skill has met when it was evaluated."""
+
+    novelty: float = setting(
+        0.5, minimum=0.0, maximum=100.0, doc="distance of an observed quantity from its range, as a share of the range"
+    )
+    entropy_margin: float = setting(
+        0.5, minimum=0.0, maximum=100.0, doc="distance of the entropy from its range, as a share of the range"
+    )
+    inference_fraction: float = setting(
+        0.8, minimum=0.01, maximum=1.0, doc="time from measurement to action, as a share of the policy's period"
+    )
 
 
 @dataclass(frozen=True)
@@ -188,6 +207,9 @@ class SupervisorLimits:
 
     workspace: WorkspaceLimits = setting(doc="box of the TCP")
     policy_speed: SpeedLimits = setting(SpeedLimits(0.15, 0.9), doc="ceiling of a policy's twist")
+    target_acceleration: AccelerationLimits = setting(
+        AccelerationLimits(9.0, 17.0), doc="of the target's twist, whatever asks for it; as Franka states for the FR3"
+    )
     move_speed: SpeedLimits = setting(SpeedLimits(0.25, 1.0), doc="ceiling of a move's twist")
     measured_speed: SpeedLimits = setting(SpeedLimits(0.6, 2.5), doc="measured TCP speed that is a fault")
     acceleration: AccelerationLimits = setting(AccelerationLimits(), doc="of moves and controlled stops")
@@ -196,6 +218,7 @@ class SupervisorLimits:
     balance: BalanceLimits = setting(BalanceLimits(), doc="impedance and sensor at rest")
     joints: JointLimits = setting(JointLimits(), doc="joint limits")
     ages: AgeLimits = setting(AgeLimits(), doc="ages of inputs")
+    policy: PolicyLimits = setting(PolicyLimits(), doc="what a policy tells of itself")
     jump: JumpLimits = setting(JumpLimits(), doc="step between commands")
     move: MoveLimits = setting(MoveLimits(), doc="moves to a pose")
     still: StillLimits = setting(StillLimits(), doc="standing still")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,6 +66,30 @@ class MoveTask:
         if elapsed_s > self._timeout_s:
             return f"failed: {distance * 1e3:.1f} mm and {angle:.3f} rad from the goal after {elapsed_s:.1f} s"
         return ""
+
+
+@dataclass
+class MoveRecord:
+    """The move under way, if any, and how the last one ended.
+
+    Attributes:
+        task: the move under way.
+        outcome: empty, `moving`, `reached`, `refused: reason` or `failed: reason`.
+        count: moves that were asked for.
+    """
+
+    task: MoveTask | None = None
+    outcome: str = ""
+    count: int = 0
+
+    def begin(self, task: MoveTask) -> None:
+        """A move begins."""
+        self.task, self.outcome = task, "moving"
+
+    def end(self, outcome: str) -> None:
+        """The move under way, if any, ends."""
+        if self.task is not None:
+            self.task, self.outcome = None, outcome
 
 
 def check_goal(goal: Pose, frame_id: str, base_frame: str, workspace: Workspace) -> Violation | None:

@@ -1,8 +1,9 @@
-"""The candidate twist of the policy: checked on arrival, expired by age."""
+"""The policy as the supervisor sees it: candidate twists, checked on arrival and expired by age, and its reports."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from maxent_robot.safety import guards
 from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.faults import Fault, Violation
-from maxent_robot.safety.limits import AgeLimits
+from maxent_robot.safety.limits import SupervisorLimits
+from maxent_robot.safety.policy_report import TOPIC as REPORT_TOPIC
+from maxent_robot.safety.policy_report import ExpectedPolicy, PolicyReport, judge
 from maxent_robot.safety.watchdog import Watchdog
 
 Array = NDArray[np.float64]
@@ -25,14 +28,18 @@ class PolicyInput:
     an expired twist.
     """
 
-    def __init__(self, base_frame: str, ages: AgeLimits, policy_period_s: float) -> None:
+    def __init__(self, base_frame: str, limits: SupervisorLimits, expected: ExpectedPolicy) -> None:
+        ages, policy_period_s = limits.ages, expected.period_s
         self._base_frame, self._ages = base_frame, ages
+        self._expected, self._limits = expected, limits.policy
         self._fresh = Watchdog(ages.action_periods * policy_period_s)
         self._alive = Watchdog(ages.action_hold_s)
         self._heart = Watchdog(ages.heartbeat_s)
         self._bad_since = Watchdog(ages.action_periods * policy_period_s)
         self._gap_s = ages.gap_periods * policy_period_s
         self._bad: Violation | None = None
+        self._reported_since = Watchdog(ages.heartbeat_s)
+        self._reported: list[Violation] = []
         self._stamp_s = -math.inf
         self.twist: Array = np.zeros(6)
         """Linear [m/s], then angular [rad/s], in base axes."""
@@ -72,6 +79,30 @@ class PolicyInput:
         """The policy's process lives, whether or not it has a twist to send."""
         self._heart.feed(now_s)
 
+    def on_report(self, report: PolicyReport | Violation, now_s: float) -> list[Violation]:
+        """Take what the policy says of itself, or why it can't be read.
+
+        What that violates stands until the next report, or until this one is old.
+        """
+        self._heart.feed(now_s)
+        self._reported_since.feed(now_s)
+        self._reported = [report] if isinstance(report, Violation) else judge(report, self._expected, self._limits)
+        return self._reported
+
+    def reported(self, now_s: float) -> list[Violation]:
+        """What the last report violates, while it is news."""
+        return [] if self._reported_since.expired(now_s) else self._reported
+
+    def start_problem(self, now_s: float, stops: Callable[[Violation], bool]) -> str:
+        """Why the policy can't be followed from now on, as a sentence; empty when it can.
+
+        Args:
+            stops: whether a violation would stop the arm at once.
+        """
+        if self._expected.actor_sha256 and self._reported_since.expired(now_s):
+            return f"no fresh {REPORT_TOPIC}: the policy has not told which actor it runs"
+        return next((str(violation) for violation in self.reported(now_s) if stops(violation)), "")
+
     @property
     def awaits_first(self) -> bool:
         """Whether no good twist has come since `begin`: there is none to follow yet, and none has expired."""
@@ -85,15 +116,18 @@ class PolicyInput:
         """What was wrong with the last message, while it is news."""
         return None if self._bad is None or self._bad_since.expired(now_s) else self._bad
 
-    def violation(self, now_s: float) -> Violation | None:
-        """What is wrong while the policy is followed: a bad message, or silence for longer than is waited for."""
+    def violations(self, now_s: float) -> list[Violation]:
+        """What is wrong while the policy is followed: its reports, a bad message, or too long a silence."""
+        found = list(self.reported(now_s))
+        if self._expected.actor_sha256 and self._reported_since.expired(now_s) and not self.expired(now_s):
+            found += judge(PolicyReport(), self._expected, self._limits)  # twists, and nothing about whose they are
         bad = self.bad_message(now_s)
         if bad is not None:
-            return bad
+            return [*found, bad]
         for fault, watchdog, subject in (
             (Fault.HEARTBEAT_LOST, self._heart, "time without a sign of life of the policy"),
             (Fault.STALE_ACTION, self._alive, f"time without a fresh {TOPIC}"),
         ):
             if watchdog.expired(now_s):
-                return Violation(fault, subject, watchdog.age_s(now_s), watchdog.limit_s, "s")
-        return None
+                return [*found, Violation(fault, subject, watchdog.age_s(now_s), watchdog.limit_s, "s")]
+        return found

@@ -7,10 +7,9 @@ and never replaces them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
@@ -19,30 +18,20 @@ from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.command import Command
 from maxent_robot.safety.conditions import Conditions
 from maxent_robot.safety.faults import Fault, Violation
-from maxent_robot.safety.gate import CommandGate, limit_speed
+from maxent_robot.safety.gate import REST, CommandGate
 from maxent_robot.safety.joint_limits import JointLimiter
 from maxent_robot.safety.limits import SupervisorLimits
-from maxent_robot.safety.motion import ControlledStop, MotionLimits
-from maxent_robot.safety.move import REACHED, MoveTask, check_goal
+from maxent_robot.safety.motion import MotionLimits
+from maxent_robot.safety.move import REACHED, MoveRecord, MoveTask, check_goal
 from maxent_robot.safety.policy_pace import PolicyPace
+from maxent_robot.safety.policy_report import ExpectedPolicy, PolicyReport
 from maxent_robot.safety.reactions import Reaction, reactions
 from maxent_robot.safety.state_machine import COMMANDING, MOVING, State, StateMachine
+from maxent_robot.safety.stopping import Stopping
 from maxent_robot.safety.workspace import Workspace
 from maxent_robot.skill.action import Leash
 
-Array = NDArray[np.float64]
 Reply = tuple[bool, str]
-
-_REST = np.zeros(6)
-
-
-@dataclass(frozen=True)
-class StopTask:
-    """A stop under way: its deceleration, when it began and the state that it ends in."""
-
-    plan: ControlledStop
-    began_s: float
-    final: State
 
 
 class Supervisor:
@@ -51,24 +40,22 @@ class Supervisor:
     `now_s` is always the same steady clock, in seconds. Requests answer (whether it was done, what to tell the caller).
     """
 
-    def __init__(self, robot: RobotConfig, limits: SupervisorLimits, policy_period_s: float) -> None:
+    def __init__(self, robot: RobotConfig, limits: SupervisorLimits, policy: ExpectedPolicy) -> None:
         self._robot, self._limits = robot, limits
         self._machine = StateMachine()
         self._workspace = Workspace(limits.workspace)
         self._reactions = reactions(limits.reactions)
-        self._conditions = Conditions(robot, limits, policy_period_s, self._workspace, self._reactions)
+        self._conditions = Conditions(robot, limits, policy, self._workspace, self._reactions)
         self._arm, self._policy, self._log = self._conditions.arm, self._conditions.policy, self._conditions.log
         self._leash = Leash.of(robot.impedance)
-        self._gate = CommandGate(self._workspace, JointLimiter(robot, limits.joints), limits.jump, self._leash)
+        joints = JointLimiter(robot, limits.joints)
+        self._gate = CommandGate(self._workspace, joints, limits.target_acceleration, limits.jump, self._leash)
         self._pace = PolicyPace(limits)
         self._motion = MotionLimits(limits.move_speed, limits.acceleration, limits.jerk)
-        self._longest_step_s = policy_period_s
-        self._twist: Array = _REST
-        self._stop: StopTask | None = None
-        self._move: MoveTask | None = None
-        self._move_outcome, self._move_count = "", 0
+        self._longest_step_s = policy.period_s
+        self._stopping = Stopping(self._machine, self._gate, self._arm, self._log, self._motion)
+        self._move = MoveRecord()
         self._ticked_s: float | None = None
-        self._frozen = False
 
     @property
     def state(self) -> State:
@@ -91,7 +78,7 @@ class Supervisor:
         """Any commanding state -> INACTIVE; the command holds the measured pose and is the last one."""
         if self.state not in COMMANDING:
             return self.command()
-        if self._arm.pose is not None and not self._frozen and not self._arm.joint_watchdog.expired(now_s):
+        if self._arm.pose is not None and not self._stopping.frozen and not self._arm.joint_watchdog.expired(now_s):
             self._gate.release(self._arm.pose)
         final = self._gate.target
         self._disarm()
@@ -110,11 +97,16 @@ class Supervisor:
     def on_twist(self, twist_base: ArrayLike, frame_id: str, arrival: Arrival) -> None:
         """Take a policy's candidate twist (6,) [m/s, rad/s] in base axes."""
         violation = self._policy.on_twist(twist_base, frame_id, arrival)
-        self._take(violation, MOVING if self._move is None else frozenset(), arrival.now_s)
+        self._take(violation, self._following, arrival.now_s)
 
     def on_heartbeat(self, now_s: float) -> None:
         """The policy's process lives, whether or not it has a twist to send."""
         self._policy.on_heartbeat(now_s)
+
+    def on_report(self, report: PolicyReport | Violation, now_s: float) -> None:
+        """Take what the policy says of itself, or why that can't be read; a sign of life as well."""
+        for violation in self._policy.on_report(report, now_s):
+            self._take(violation, self._following, now_s)
 
     def report(self, fault: Fault, violation: Violation | None) -> None:
         """Take a condition that is seen from outside (publishers, backend): a violation, or None once it is gone."""
@@ -131,7 +123,7 @@ class Supervisor:
         if problem or self._arm.pose is None:
             return self._refuse("arm", problem)
         self._gate.latch(self._arm.pose)
-        self._frozen, self._twist, self._ticked_s = False, _REST, now_s
+        self._stopping.frozen, self._ticked_s = False, now_s
         if self.state is State.INACTIVE:
             self._machine.to(State.ARMED)
         return True, "armed: holding the measured pose, wrench tared"
@@ -140,22 +132,22 @@ class Supervisor:
         """ARMED -> RAMPING: follow the policy."""
         if self.state is not State.ARMED:
             return self._refuse("start", f"state is {self.state.value}, must be ARMED")
-        problem = self.problem(now_s) or self._arm.stale_tare(now_s)
+        problem = self.problem(now_s) or self._policy.start_problem(now_s, self._stops) or self._arm.stale_tare(now_s)
         if problem:
             return self._refuse("start", problem)
         self._policy.begin(now_s)
-        self._begin(now_s, None)
+        self._begin(now_s)
         return True, "started"
 
     def on_move_target(self, goal: Pose, frame_id: str, now_s: float) -> Reply:
         """ARMED -> RAMPING: move to a pose, straight and from rest to rest, and back to ARMED."""
-        self._move_count += 1
+        self._move.count += 1
         problem = self._move_problem(goal, frame_id, now_s)
         if problem or self._gate.target is None:
-            self._move_outcome = f"refused: {problem}"
+            self._move.outcome = f"refused: {problem}"
             return False, f"move refused: {problem}"
-        self._move_outcome = "moving"
-        self._begin(now_s, MoveTask(self._gate.target, goal, self._limits.move, self._motion, self._leash, now_s))
+        self._move.begin(MoveTask(self._gate.target, goal, self._limits.move, self._motion, self._leash, now_s))
+        self._begin(now_s)
         return True, "moving"
 
     def request_stop(self, now_s: float) -> Reply:
@@ -187,7 +179,7 @@ class Supervisor:
             return self.command()
         for violation in self._violations(now_s):
             self._take(violation, COMMANDING, now_s)
-        if self._arm.pose is None or self._frozen:
+        if self._arm.pose is None or self._stopping.frozen:
             return self.command()
         jump = self._advance(self._arm.pose, period_s, now_s)
         if jump is not None:
@@ -195,13 +187,13 @@ class Supervisor:
         return self.command()
 
     def _advance(self, measured: Pose, period_s: float, now_s: float) -> Violation | None:
-        if self.state is State.STOPPING and self._stop is not None:
-            return self._advance_stop(self._stop, measured, period_s, now_s)
-        if self.state in MOVING and self._move is not None:
-            return self._advance_move(self._move, measured, period_s, now_s)
+        if self.state is State.STOPPING:
+            return self._stopping.advance(measured, period_s, now_s)
+        if self.state in MOVING and self._move.task is not None:
+            return self._advance_move(self._move.task, measured, period_s, now_s)
         if self.state in MOVING:
             return self._advance_policy(measured, period_s, now_s)
-        return self._gate.advance(_REST, self._arm.posture, measured, period_s, self._limits.move_speed)
+        return self._gate.advance(REST, self._arm.posture, measured, period_s, self._limits.move_speed)
 
     def _advance_policy(self, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         ramp = self._pace.ramp(now_s)
@@ -213,34 +205,24 @@ class Supervisor:
                 self._machine.to(State.DEGRADED if degraded else State.RUNNING)
         speed = self._pace.speed(self.state is State.DEGRADED)
         expired = self._policy.expired(now_s)
-        self._twist = _REST if expired else ramp * self._policy.twist
+        twist = REST if expired else ramp * self._policy.twist
         late = expired and not self._policy.awaits_first
-        return self._gate.advance(self._twist, self._arm.posture, measured, period_s, speed, late)
+        return self._gate.advance(twist, self._arm.posture, measured, period_s, speed, late)
 
     def _advance_move(self, move: MoveTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         if self.state is State.RAMPING:
             self._machine.to(State.RUNNING)
         if period_s <= 0.0 or self._gate.target is None:
             return None
-        self._twist = move.twist(self._gate.target, measured, period_s, self._gate.tension(measured))
-        jump = self._gate.advance(self._twist, self._arm.posture, measured, period_s, self._limits.move_speed)
+        twist = move.twist(self._gate.target, measured, period_s, self._gate.tension(measured))
+        jump = self._gate.advance(twist, self._arm.posture, measured, period_s, self._limits.move_speed)
         outcome = move.outcome(measured, self._arm.is_still(), now_s)
         if jump is None and outcome:
-            self._end_move(outcome)
-            self._twist = _REST
+            self._move.end(outcome)
             self._machine.to(State.ARMED)
             if outcome != REACHED:
                 return self._gate.release(measured)
         return jump
-
-    def _advance_stop(self, stop: StopTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
-        elapsed_s = now_s - stop.began_s
-        if elapsed_s < stop.plan.duration_s:
-            return self._gate.advance(
-                stop.plan.remaining(elapsed_s), self._arm.posture, measured, period_s, self._limits.move_speed
-            )
-        self._settle(stop.final)
-        return self._gate.release(measured)
 
     def _take(self, violation: Violation | None, states: frozenset[State], now_s: float) -> None:
         """React to a violation in the states in which it matters, unless it is latched already."""
@@ -248,7 +230,7 @@ class Supervisor:
             self._react(violation, now_s)
 
     def _react(self, violation: Violation, now_s: float) -> None:
-        """Latch a fault and begin the stop that it asks for; a graver one overrides a stop that is under way."""
+        """Do about a violation what the reactions say: note it, go on more slowly, or stop."""
         reaction = self._reactions[violation.fault]
         final = reaction.final
         if final is None:
@@ -256,49 +238,19 @@ class Supervisor:
             if reaction is Reaction.DEGRADE:
                 self._pace.ease(now_s)
             return
-        self._log.latched[violation.fault] = violation
-        self._end_move(f"failed: {violation}")
-        if self.state in (State.HOLD, State.FAULT):
-            if self.state is State.HOLD and final is State.FAULT:
-                self._machine.to(State.FAULT)
-            self._come_to_rest(reaction)
-            return
-        if self._stop is None:
-            plan = ControlledStop(limit_speed(self._twist, self._limits.move_speed), self._motion)
-            self._stop = StopTask(plan, now_s, final)
-            self._machine.to(State.STOPPING)
-        elif final is State.FAULT:
-            self._stop = replace(self._stop, final=State.FAULT)
-        if reaction in (Reaction.RELEASE, Reaction.FREEZE):
-            self._come_to_rest(reaction)
-            self._settle(self._stop.final)
+        self._move.end(f"failed: {violation}")
+        self._stopping.begin(violation, reaction, final, now_s)
 
-    def _come_to_rest(self, reaction: Reaction) -> None:
-        if reaction is Reaction.FREEZE:
-            self._frozen = True
-        elif reaction is Reaction.RELEASE and self._arm.pose is not None and not self._frozen:
-            jump = self._gate.release(self._arm.pose)
-            if jump is not None:
-                self._log.latched[jump.fault], self._frozen = jump, True
-
-    def _settle(self, final: State) -> None:
-        self._stop, self._twist = None, _REST
-        self._machine.to(final)
-
-    def _begin(self, now_s: float, move: MoveTask | None) -> None:
-        self._move, self._ticked_s = move, now_s
+    def _begin(self, now_s: float) -> None:
+        self._ticked_s = now_s
         self._pace.begin(now_s)
         self._machine.to(State.RAMPING)
 
-    def _end_move(self, outcome: str) -> None:
-        if self._move is not None:
-            self._move, self._move_outcome = None, outcome
-
     def _disarm(self) -> None:
-        self._end_move("failed: deactivated")
+        self._move.end("failed: deactivated")
         self._gate.clear()
         self._log.latched.clear()
-        self._stop, self._twist, self._frozen = None, _REST, False
+        self._stopping.clear()
         self._machine.to(State.INACTIVE)
 
     def _move_problem(self, goal: Pose, frame_id: str, now_s: float) -> str:
@@ -314,7 +266,15 @@ class Supervisor:
     def _violations(self, now_s: float) -> list[Violation]:
         moving = self.state in MOVING
         held = self._gate.target if moving or self.state is State.ARMED else None
-        return self._conditions.violations(now_s, moving and self._move is None, held)
+        return self._conditions.violations(now_s, moving and self._move.task is None, held)
+
+    @property
+    def _following(self) -> frozenset[State]:
+        """The states in which what the policy does matters: none while a move is under way."""
+        return MOVING if self._move.task is None else frozenset()
+
+    def _stops(self, violation: Violation) -> bool:
+        return self._reactions[violation.fault].final is not None
 
     def _refuse(self, request: str, reason: str) -> Reply:
         return False, f"{request} refused: {reason}"
@@ -324,7 +284,7 @@ class Supervisor:
             return "none"
         if self.state not in MOVING:
             return "hold"
-        return "policy" if self._move is None else "move"
+        return "policy" if self._move.task is None else "move"
 
     def command(self, target: Pose | None = None) -> Command:
         """The command as it stands, without a cycle; `target` replaces the one that is latched."""
@@ -339,7 +299,7 @@ class Supervisor:
             notices=() if self._ticked_s is None else self._log.notices(self._ticked_s),
             noted={fault.value: count for fault, count in self._log.noted.items()},
             interventions=dict(self._gate.interventions),
-            move=self._move_outcome,
-            move_count=self._move_count,
+            move=self._move.outcome,
+            move_count=self._move.count,
             distance_m=apart,
         )

@@ -1,0 +1,21 @@
+"""Names of the topics between the nodes, relative to the namespace; those of the arm stand in its description."""
+
+from __future__ import annotations
+
+from maxent_robot.safety.policy_input import TOPIC as CANDIDATE_TWIST
+from maxent_robot.safety.policy_report import TOPIC as POLICY_TELEMETRY
+
+__all__ = [
+    "CANDIDATE_TWIST",
+    "COMMANDED_POSE",
+    "MOVE_TARGET",
+    "POLICY_OBSERVATION",
+    "POLICY_TELEMETRY",
+    "SOCKET_POSE",
+    "SUPERVISOR_FAULT",
+    "SUPERVISOR_STATE",
+]
+
+POLICY_OBSERVATION = "policy/observation"
+SUPERVISOR_STATE, SUPERVISOR_FAULT, MOVE_TARGET = "supervisor/state", "supervisor/fault", "supervisor/move_target"
+COMMANDED_POSE, SOCKET_POSE = "commanded_pose", "socket_pose"
