@@ -74,3 +74,19 @@ def test_batches_equal_single_poses() -> None:
     for i in range(5):
         assert product[i].position == pytest.approx((a[i] @ b[i]).position, abs=1e-15)
         assert product[i].quaternion == pytest.approx((a[i] @ b[i]).quaternion, abs=1e-15)
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-12, 1e-8, 1e-4, 1.0, np.pi - 1e-9, np.pi, 5.0])
+def test_one_rotation_alone_is_the_same_as_in_a_batch(angle: float) -> None:
+    generator = np.random.default_rng(8)
+    for _ in range(20):
+        axis, other = (v / np.linalg.norm(v) for v in generator.standard_normal((2, 3)))
+        one = rotations.from_rotvec(angle * axis)
+        np.testing.assert_allclose(rotations.from_rotvec(np.array([angle * axis, other]))[0], one, atol=1e-15)
+        for quaternion in (one, -one):
+            batch = rotations.to_rotvec(np.array([quaternion, quaternion]))
+            np.testing.assert_allclose(rotations.to_rotvec(quaternion), batch[0], atol=1e-15)
+        two = rotations.from_rotvec(other)
+        for left, right in ((one, two[None]), (one[None], two), (one[None], two[None])):
+            np.testing.assert_array_equal(rotations.multiply(left, right)[0], rotations.multiply(one, two))
+        np.testing.assert_array_equal(rotations.cross(axis[None], other)[0], rotations.cross(axis, other))

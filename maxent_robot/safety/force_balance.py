@@ -8,6 +8,8 @@ sensor has drifted or its tare is wrong (WRENCH_BIAS).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,8 +48,8 @@ class ForceBalance:
         offset = target.position - measured.position
         turn = rotations.difference(target.quaternion, measured.quaternion)
         missing = (
-            self._stiffness[0] * float(np.linalg.norm(offset)) - float(np.linalg.norm(contact[:3])),
-            self._stiffness[1] * float(np.linalg.norm(turn)) - float(np.linalg.norm(contact[3:])),
+            self._stiffness[0] * math.hypot(*offset) - math.hypot(*contact[:3]),
+            self._stiffness[1] * math.hypot(*turn) - math.hypot(*contact[3:]),
         )
         found = []
         for fault, sign, subject in (

@@ -135,10 +135,10 @@ def check_torque(wrench: Array, limit_nm: float) -> Violation | None:
 
 def check_jump(previous: Pose, target: Pose, limits: JumpLimits) -> Violation | None:
     """COMMAND_JUMP when a target is farther from the last one than a step may be."""
-    step = float(np.linalg.norm(target.position - previous.position))
+    step = math.dist(target.position, previous.position)
     if not step <= limits.translation_m:
         return Violation(Fault.COMMAND_JUMP, "step of the target", step, limits.translation_m, "m")
-    turn = float(np.linalg.norm(rotations.difference(target.quaternion, previous.quaternion)))
+    turn = math.hypot(*rotations.difference(target.quaternion, previous.quaternion))
     if not turn <= limits.rotation_rad:
         return Violation(Fault.COMMAND_JUMP, "turn of the target", turn, limits.rotation_rad, "rad")
     return None

@@ -37,9 +37,9 @@ class PolicyPace:
     def degraded(self, already: bool, contact: Array, now_s: float) -> bool:
         """Whether it is to be degraded, given the contact wrench (6,) and whether it is already."""
         limits = self._limits.contact
-        load = max(np.linalg.norm(contact[:3]) / limits.force_n, np.linalg.norm(contact[3:]) / limits.torque_nm)
+        load = max(math.hypot(*contact[:3]) / limits.force_n, math.hypot(*contact[3:]) / limits.torque_nm)
         threshold = limits.recovered_load if already else limits.degraded_load
-        return bool(load >= threshold if already else load > threshold) or not self._eased.expired(now_s)
+        return (load >= threshold if already else load > threshold) or not self._eased.expired(now_s)
 
     def speed(self, degraded: bool) -> SpeedLimits:
         """Ceiling of the policy's twist."""

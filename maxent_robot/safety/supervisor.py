@@ -6,9 +6,9 @@ and never replaces them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from maxent_robot.control.pose import Pose
@@ -290,7 +290,7 @@ class Supervisor:
         """The command as it stands, without a cycle; `target` replaces the one that is latched."""
         measured = self._arm.pose
         sent = self._gate.target if target is None else target
-        apart = 0.0 if sent is None or measured is None else float(np.linalg.norm(sent.position - measured.position))
+        apart = 0.0 if sent is None or measured is None else math.dist(sent.position, measured.position)
         return Command(
             state=self.state,
             source=self._source(),
