@@ -19,11 +19,13 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import ConfigError, MaxentRobotError
 from maxent_robot.safety.wrench import FILTER_WINDOW_S, tool_weight, wrench_at_tcp
 from sim.arm import TORQUE_ACTUATORS, disable_impedance, impedance_control, xyzw
+from sim.disturbance import Disturbance, DisturbedArm
 from sim.joint_trajectory import TrajectoryTracker, Waypoint
 from sim.plug.config import PlugConfig
 from sim.plug.connectors import CONNECTOR_NAMES
@@ -56,6 +58,8 @@ class ArmReading:
         joint_efforts: (7,) Nm, what the controller applies beyond the compensation of gravity.
         wrench_ft: (6,) raw, F/T frame, environment on tool, mean of the cycle: with weight, bias and noise.
         T_socket_tcp: the true pose of the plug's tip in the true socket.
+        contact_n: (3,) N, the true contact of hand and plug, F/T frame, environment on tool, mean of the cycle: what
+            the sensor carries less the tool's true weight and the disturbance.
     """
 
     time_s: float
@@ -64,6 +68,7 @@ class ArmReading:
     joint_efforts: Array
     wrench_ft: Array
     T_socket_tcp: Pose
+    contact_n: Array
 
 
 class ArmDriver:
@@ -100,10 +105,11 @@ class ArmDriver:
                 f"of physics steps of {self.config.timestep_s} s"
             )
         self._joints = len(robot.joints)
-        self._ft_quaternion = np.zeros(4)
+        self._ft_quaternion, self._weight = np.zeros(4), np.zeros(6)
         self._T_tcp_ft = robot.T_ft_tcp().inverse()
         self._chain = robot.chain()
         self._cycles = 0
+        self.disturbance = Disturbance()
         # Both scenes are compiled now: a compilation within a cycle would break real time.
         self._references = {
             name: build_model(robot, name, self.config.clearance_m[0], self.config.timestep_s)
@@ -134,6 +140,15 @@ class ArmDriver:
         """
         self._tracker.follow(joint_names, points, self.time_s)
 
+    def disturb(self, disturbance: Disturbance) -> None:
+        """Let these things be wrong with the arm from now on, and nothing else.
+
+        Raises:
+            ConfigError: it names a joint that the arm does not have.
+        """
+        self._disturbed.apply(disturbance, self._model, self._data)
+        self.disturbance = disturbance
+
     # Simulation
 
     @property
@@ -158,13 +173,15 @@ class ArmDriver:
             mujoco.mj_step(model, data)
             reading += data.sensordata[self._wrench_at]
         self._cycles += 1
+        load = self._load(reading / self._substeps)
         return ArmReading(
             time_s=self.time_s,
             joint_positions=data.qpos[:joints].copy(),
             joint_velocities=data.qvel[:joints].copy(),
             joint_efforts=data.qfrc_actuator[:joints].copy(),
-            wrench_ft=self._raw_wrench(reading / self._substeps),
+            wrench_ft=self._measured(load),
             T_socket_tcp=self.T_socket_tcp(),
+            contact_n=self._contact(load),
         )
 
     def T_socket_tcp(self) -> Pose:
@@ -219,6 +236,8 @@ class ArmDriver:
     ) -> None:
         self._model, self._data, self.scenario = model, data, scenario
         self.connector, self.seed = connector, seed
+        self._disturbed = DisturbedArm(model, self.robot)
+        self._disturbed.apply(self.disturbance, model, data)
         self._noise = np.random.default_rng([seed, 1])
         self._mass, self._center = tool_mass(model), tool_center_of_mass(model, self.robot)
         self._T_socket_base = scenario.socket.inverse()
@@ -240,19 +259,30 @@ class ArmDriver:
         if value not in allowed:
             raise ConfigError(f"{key} is '{value}', must be one of {', '.join(allowed)}")
 
-    def _raw_wrench(self, reading: Array) -> Array:
-        """The sensor's output: weight of the tool as it is, contact beyond the dead zone, bias and noise."""
-        # MuJoCo reports what the hand's parent exerts on the hand: the negative of the load on the sensor.
+    def _load(self, reading: Array) -> Array:
+        """(6,) on the sensor, environment on tool: MuJoCo reports what the hand's parent exerts on the hand."""
         mujoco.mju_mat2Quat(self._ft_quaternion, self._data.site_xmat[self._ft_site])
-        weight = tool_weight(self._mass, self._center, xyzw(self._ft_quaternion))
-        contact = -reading - weight
+        self._weight = tool_weight(self._mass, self._center, xyzw(self._ft_quaternion))
+        return -reading
+
+    def _measured(self, load: Array) -> Array:
+        """The sensor's output: weight of the tool as it is, the rest beyond the dead zone, bias and noise."""
+        contact = load - self._weight
         size = float(np.linalg.norm(contact[:3]))
         contact[:3] *= max(0.0, 1.0 - self.scenario.force_dead_zone_n / max(size, 1e-9))
         # The scenario gives bias and noise at the TCP, and the noise of a reading filtered over FILTER_WINDOW_S, which
         # holds several cycles.
         spread = self.scenario.wrench_noise * np.sqrt(max(1.0, FILTER_WINDOW_S / self.period_s))
         error_tcp = self.scenario.wrench_bias + spread * self._noise.standard_normal(6)
-        return weight + contact + wrench_at_tcp(error_tcp, self._T_tcp_ft)
+        measured = self._weight + contact + wrench_at_tcp(error_tcp, self._T_tcp_ft)
+        measured[:3] += self.disturbance.force_bias_n
+        return measured
+
+    def _contact(self, load: Array) -> Array:
+        """The load's force less the tool's weight and what the disturbance puts on the hand."""
+        force = self._disturbed.on_hand(self.disturbance)
+        other: Array = rotations.rotate(rotations.conjugate(xyzw(self._ft_quaternion)), force)
+        return load[:3] - self._weight[:3] - other
 
 
 def _plug(data: mujoco.MjData) -> Pose:

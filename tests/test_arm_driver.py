@@ -15,6 +15,7 @@ from maxent_robot.control.robot import load_robot
 from maxent_robot.errors import ConfigError
 from maxent_robot.safety.wrench import tool_weight
 from sim.arm_driver import ArmDriver, ArmReading, ScenarioRefusedError
+from sim.disturbance import Disturbance
 from sim.joint_trajectory import TrajectoryRejectedError, TrajectoryTracker, Waypoint
 from sim.plug.config import PlugConfig, Randomisation
 from sim.plug.connectors import CONNECTOR_NAMES, CONNECTORS
@@ -222,3 +223,67 @@ def test_a_malformed_trajectory_is_refused_and_the_old_one_goes_on(
     with pytest.raises(TrajectoryRejectedError, match=message):
         tracker.follow(names, points, 0.0)
     assert tracker.desired(5.0)[0] == pytest.approx([1.0, 1.0])
+
+
+def test_a_payload_weighs_on_the_sensor_and_is_no_contact() -> None:
+    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    before = run(driver, 1.0)
+    driver.disturb(Disturbance(payload_kg=0.5))
+    after = run(driver, 1.5)
+    assert np.linalg.norm(after.wrench_ft[:3] - before.wrench_ft[:3]) == pytest.approx(0.5 * 9.81, abs=0.1)
+    assert np.linalg.norm(after.contact_n) < 0.1
+
+
+def test_a_push_moves_the_arm_by_its_compliance_and_is_no_contact() -> None:
+    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    before = CHAIN.forward(run(driver, 1.0).joint_positions).position
+    driver.disturb(Disturbance(push_n=(0.0, 8.0, 0.0)))
+    reading = run(driver, 2.0)
+    moved = CHAIN.forward(reading.joint_positions).position - before
+    assert moved[1] == pytest.approx(8.0 / ROBOT.impedance.stiffness_translation, rel=0.25)
+    assert np.linalg.norm(reading.contact_n) < 0.1
+    driver.disturb(Disturbance())
+    assert CHAIN.forward(run(driver, 2.0).joint_positions).position == pytest.approx(before, abs=1e-3)
+
+
+def test_a_stuck_joint_stays_where_it_is_until_it_is_freed() -> None:
+    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    start = run(driver, 0.5)
+    there = CHAIN.forward(start.joint_positions)
+    driver.disturb(Disturbance(stuck_joint="fr3_joint1"))
+    driver.set_target(Pose(there.position + [0.0, 0.01, 0.0], there.quaternion))
+    stuck = run(driver, 1.0)
+    assert stuck.joint_positions[0] == pytest.approx(start.joint_positions[0], abs=5e-4)
+    driver.disturb(Disturbance())
+    assert abs(run(driver, 1.0).joint_positions[0] - start.joint_positions[0]) > 2e-3
+
+
+def test_a_bias_is_read_and_not_felt_and_a_new_scene_keeps_it() -> None:
+    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    before = run(driver, 0.5)
+    driver.disturb(Disturbance(force_bias_n=(0.0, 0.0, 20.0)))
+    driver.new_scenario("two_pin", 2)
+    after = run(driver, 0.5)
+    assert after.wrench_ft[2] - before.wrench_ft[2] == pytest.approx(20.0, abs=0.1)
+    assert np.linalg.norm(after.contact_n) < 0.2
+
+
+def test_a_joint_that_is_not_there_can_not_be_stuck() -> None:
+    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    with pytest.raises(ConfigError, match="stuck_joint is 'elbow', must be empty or one of fr3_joint1"):
+        driver.disturb(Disturbance(stuck_joint="elbow"))
+    assert driver.disturbance == Disturbance()
+
+
+def test_contact_is_felt_as_it_is() -> None:
+    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    # Beside the socket's mouth, down onto its panel: what the impedance pushes with is what the plug feels.
+    beside = driver.socket_estimate @ Pose.of([0.012, 0.0, -0.01], [0.0, 0.0, 0.0, 1.0])
+    carry(driver, beside)
+    down = beside @ Pose.of([0.0, 0.0, 0.018], [0.0, 0.0, 0.0, 1.0])
+    driver.set_target(down)
+    reading = run(driver, 2.0)
+    pushed = ROBOT.impedance.stiffness_translation * (
+        down.position[2] - CHAIN.forward(reading.joint_positions).position[2]
+    )
+    assert np.linalg.norm(reading.contact_n) == pytest.approx(abs(pushed), rel=0.2)

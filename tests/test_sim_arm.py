@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("mujoco")
 
+import rclpy.parameter
 from builtin_interfaces.msg import Duration, Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, WrenchStamped
@@ -25,8 +27,8 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import load_robot
 from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose_stamped, stamp_to_s
+from maxent_robot.nodes.pacer import MAX_CATCH_UP, RealTimePacer
 from maxent_robot.nodes.qos import LATCHED, RELIABLE
-from maxent_robot.nodes.sim_arm import MAX_CATCH_UP, RealTimePacer
 
 ROBOT = load_robot("sim")
 CHAIN = ROBOT.chain()
@@ -218,3 +220,35 @@ def test_a_mistake_in_the_parameters_is_one_clear_line(
     assert process.wait() == 1
     assert reason in process.output()
     assert "Traceback" not in process.output()
+
+
+def test_it_can_be_disturbed_while_it_runs_and_tells_a_judge_the_truth(ros_graph: RosGraph) -> None:  # noqa: F811
+    joints = ros_graph.collect(JointState, "joint_states", STREAM)
+    wrenches = ros_graph.collect(WrenchStamped, "wrench", STREAM)
+    truth = ros_graph.collect(JointState, "sim_arm/truth/joint_states", RELIABLE)
+    contacts = ros_graph.collect(WrenchStamped, "sim_arm/truth/contact", RELIABLE)
+    bring_up(ros_graph, publish_truth=True)
+    wait_until(lambda: len(contacts) > 5 and len(wrenches) > 5, "the truth")
+
+    def disturb(**values: Any) -> tuple[bool, str]:
+        parameters = [rclpy.parameter.Parameter(f"disturbance.{name}", value=value) for name, value in values.items()]
+        request = SetParameters.Request(parameters=[parameter.to_parameter_msg() for parameter in parameters])
+        results = ros_graph.call(SetParameters, "sim_arm/set_parameters", request).results
+        return all(result.successful for result in results), "".join(result.reason for result in results)
+
+    assert disturb(payload_kg=20.0) == (False, "disturbance: payload_kg: 20.0 is too large, must be at most 10.0 kg")
+    assert disturb(stuck_joint="elbow")[1].startswith("stuck_joint is 'elbow'")
+    assert disturb(wrench_dropout=True, joint_state_delay_s=0.3)[0]
+    time.sleep(0.6)
+    silent = len(wrenches)
+    delay_s = stamp_to_s(truth[-1].header.stamp) - stamp_to_s(joints[-1].header.stamp)
+    assert delay_s == pytest.approx(0.3, abs=0.15)
+    assert disturb(joint_state_dropout=True)[0]
+    time.sleep(0.2)
+    still, true = len(joints), len(truth)
+    time.sleep(0.3)
+    assert (len(joints), len(wrenches)) == (still, silent)
+    assert len(truth) > true
+    assert disturb(joint_state_dropout=False, wrench_dropout=False, joint_state_delay_s=0.0, payload_kg=1.0)[0]
+    wait_until(lambda: len(joints) > still + 5 and len(wrenches) > silent + 5, "both again")
+    wait_until(lambda: abs(wrenches[-1].wrench.force.z - wrenches[0].wrench.force.z) > 6.0, "the payload")

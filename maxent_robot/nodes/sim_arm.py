@@ -2,18 +2,24 @@
 
 1 kHz physics, five steps a 200 Hz cycle, paced by the monotonic clock. When a cycle comes late it catches up by a few
 and drops the rest: it never runs after lost time for longer than that. With `use_sim_time` it publishes `/clock` too.
+
+The parameters `disturbance.*` (see `sim.disturbance`) take effect at once, so that a rehearsal can meet what a real arm
+meets.
 """
 
 from __future__ import annotations
 
+import copy
 import time
 from array import array
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, WrenchStamped
+from numpy.typing import NDArray
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
@@ -25,16 +31,16 @@ from trajectory_msgs.msg import JointTrajectory
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig, load_robot
 from maxent_robot.errors import MaxentRobotError
+from maxent_robot.nodes.disturbance_parameters import DisturbanceParameters
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import diagnostic_status, pose_from_msg, pose_stamped, pose_to_msg
+from maxent_robot.nodes.pacer import RealTimePacer
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR, publisher_count
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 
 if TYPE_CHECKING:
     from sim.arm_driver import ArmDriver, ArmReading
-
-MAX_CATCH_UP = 4
-"""Cycles that one wake-up may run; those beyond are dropped and counted as overruns."""
+    from sim.disturbance import Disturbance
 
 DIAGNOSTICS_PERIOD_S = 1.0
 WARN_PERIOD_S = 2.0
@@ -42,37 +48,6 @@ WARN_PERIOD_S = 2.0
 
 class ArmError(MaxentRobotError):
     """The simulation can't go on, or a command can't be taken."""
-
-
-class RealTimePacer:
-    """Counts the cycles that are due, without ever spiralling.
-
-    Attributes:
-        scheduled_s: time since the start at which the present cycle was due, dropped ones included.
-        run: cycles run.
-        dropped: cycles that were due and never ran.
-    """
-
-    def __init__(self, period_s: float, now_s: float) -> None:
-        self._period_s = period_s
-        self._start_s = now_s
-        self.run = 0
-        self.dropped = 0
-
-    @property
-    def scheduled_s(self) -> float:
-        return (self.run + self.dropped) * self._period_s
-
-    def due(self, now_s: float) -> int:
-        """How many cycles to run now; more than MAX_CATCH_UP are not made up for."""
-        behind = int((now_s - self._start_s) / self._period_s) - self.run - self.dropped
-        self.dropped += max(0, behind - MAX_CATCH_UP)
-        return max(0, min(behind, MAX_CATCH_UP))
-
-    def realtime_factor(self, now_s: float) -> float:
-        """Simulated over real time since the start."""
-        elapsed = now_s - self._start_s
-        return self.run * self._period_s / elapsed if elapsed > 0.0 else 1.0
 
 
 class SimArmNode(ManagedNode):
@@ -92,10 +67,15 @@ class SimArmNode(ManagedNode):
             ),
         )
         self.declare_parameter("controller", "", describe(description="crisp or jtc; empty: the robot's backend"))
+        self.declare_parameter(
+            "publish_truth", False, describe(description="true joint states and contact on sim_arm/truth, for a judge")
+        )
+        self._disturbances = DisturbanceParameters(self, self._disturb)
         self._robot: RobotConfig
         self._driver: ArmDriver
         self._pacer: RealTimePacer
         self._timer: Timer | None = None
+        self._delayed: deque[tuple[float, JointState]] = deque()
         self._made: list[tuple[Any, Any]] = []
         self._warned_s: dict[str, float] = {}
 
@@ -105,12 +85,21 @@ class SimArmNode(ManagedNode):
         self._robot = load_robot(self.get_parameter("robot").value)
         controller = self.get_parameter("controller").value or self._robot.backend
         self._driver = ArmDriver(self._robot, *self._scenario_parameters(), controller)
+        self._driver.disturb(self._disturbances.read())
         topics = self._robot.topics
         self._joint_publisher = self._publisher(JointState, topics.joint_states, SENSOR)
         self._wrench_publisher = self._publisher(WrenchStamped, topics.wrench, SENSOR)
         self._insertion_publisher = self._publisher(PoseStamped, "sim_arm/insertion", RELIABLE)
         self._socket_publisher = self._publisher(PoseStamped, "socket_pose", LATCHED)
         self._diagnostics_publisher = self._publisher(DiagnosticStatus, "sim_arm/diagnostics", RELIABLE)
+        self._truth = (
+            (
+                self._publisher(JointState, "sim_arm/truth/joint_states", RELIABLE),
+                self._publisher(WrenchStamped, "sim_arm/truth/contact", RELIABLE),
+            )
+            if self.get_parameter("publish_truth").value
+            else None
+        )
         self._clock_publisher = self._publisher(Clock, "/clock", RELIABLE) if self._uses_sim_time() else None
         if controller == "crisp":
             commands = self.create_subscription(PoseStamped, topics.target_pose, self._on_target, RELIABLE)
@@ -160,6 +149,11 @@ class SimArmNode(ManagedNode):
     def _uses_sim_time(self) -> bool:
         return bool(self.get_parameter("use_sim_time").value)
 
+    def _disturb(self, disturbance: Disturbance) -> None:
+        """Let the arm meet a disturbance; before `configure` there is none yet."""
+        if self.is_configured:
+            self._driver.disturb(disturbance)
+
     # One cycle
 
     def _on_cycle(self) -> None:
@@ -188,17 +182,37 @@ class SimArmNode(ManagedNode):
         joints.position = array("d", reading.joint_positions)
         joints.velocity = array("d", reading.joint_velocities)
         joints.effort = array("d", reading.joint_efforts)
-        self._joint_publisher.publish(joints)
-        message = self._wrench_message
-        message.header.stamp = stamp
-        force, torque = message.wrench.force, message.wrench.torque
-        raw = (reading.wrench_ft * self._robot.wrench_sign).tolist()
-        force.x, force.y, force.z, torque.x, torque.y, torque.z = raw
-        self._wrench_publisher.publish(message)
+        self._publish_joints(joints)
+        if not self._driver.disturbance.wrench_dropout:
+            self._publish_wrench(self._wrench_publisher, stamp, reading.wrench_ft * self._robot.wrench_sign)
+        if self._truth is not None:
+            self._truth[0].publish(joints)
+            self._publish_wrench(self._truth[1], stamp, np.append(reading.contact_n, np.zeros(3)))
         insertion = self._insertion_message
         insertion.header.stamp = stamp
         insertion.pose = pose_to_msg(reading.T_socket_tcp)
         self._insertion_publisher.publish(insertion)
+
+    def _publish_joints(self, joints: JointState) -> None:
+        """Publish the joint states, as late as the disturbance makes them."""
+        disturbance = self._driver.disturbance
+        if disturbance.joint_state_dropout:
+            self._delayed.clear()
+            return
+        if not disturbance.joint_state_delay_s and not self._delayed:
+            self._joint_publisher.publish(joints)
+            return
+        now_s = steady_now_s()
+        self._delayed.append((now_s + disturbance.joint_state_delay_s, copy.deepcopy(joints)))
+        while self._delayed and self._delayed[0][0] <= now_s:
+            self._joint_publisher.publish(self._delayed.popleft()[1])
+
+    def _publish_wrench(self, publisher: Any, stamp: Time, wrench: NDArray[np.float64]) -> None:
+        message = self._wrench_message
+        message.header.stamp = stamp
+        force, torque = message.wrench.force, message.wrench.torque
+        force.x, force.y, force.z, torque.x, torque.y, torque.z = wrench.tolist()
+        publisher.publish(message)
 
     def _publish_socket(self) -> None:
         self._socket_publisher.publish(

@@ -168,7 +168,7 @@ class PolicyLimits:
         0.5, minimum=0.0, maximum=100.0, doc="distance of an observed quantity from its range, as a share of the range"
     )
     entropy_margin: float = setting(
-        0.5, minimum=0.0, maximum=100.0, doc="distance of the entropy from its range, as a share of the range"
+        0.02, minimum=0.0, maximum=100.0, doc="distance of the entropy from its range, as a share of the range"
     )
     inference_fraction: float = setting(
         0.8, minimum=0.01, maximum=1.0, doc="time from measurement to action, as a share of the policy's period"
