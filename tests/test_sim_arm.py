@@ -236,7 +236,7 @@ def test_it_can_be_disturbed_while_it_runs_and_tells_a_judge_the_truth(ros_graph
         results = ros_graph.call(SetParameters, "sim_arm/set_parameters", request).results
         return all(result.successful for result in results), "".join(result.reason for result in results)
 
-    assert disturb(payload_kg=20.0) == (False, "disturbance: payload_kg: 20.0 is too large, must be at most 10.0 kg")
+    assert disturb(payload_kg=20.0) == (False, "disturbance: payload_kg: 20.0 kg is too large (allowed: 0 to 10 kg)")
     assert disturb(stuck_joint="elbow")[1].startswith("stuck_joint is 'elbow'")
     assert disturb(wrench_dropout=True, joint_state_delay_s=0.3)[0]
     time.sleep(0.6)

@@ -70,7 +70,7 @@ def test_a_node_that_does_not_come_up_is_named_with_the_reason(
     ups.append(up := Up(ros_graph, "--skill", str(damaged.directory)))
     pids = up.pids()
     assert up.end() == 2
-    assert re.search(r"policy: configure failed .*actor\.onnx: damaged or replaced", up.lines[-1])
+    assert re.search(r"supervisor: configure failed .*actor\.onnx: damaged or replaced", up.lines[-1])
     assert not any(exists(pid) for pid in pids.values())
 
 
