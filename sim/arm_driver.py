@@ -276,6 +276,7 @@ class ArmDriver:
         error_tcp = self.scenario.wrench_bias + spread * self._noise.standard_normal(6)
         measured = self._weight + contact + wrench_at_tcp(error_tcp, self._T_tcp_ft)
         measured[:3] += self.disturbance.force_bias_n
+        measured[3:] += self.disturbance.torque_bias_nm
         return measured
 
     def _contact(self, load: Array) -> Array:

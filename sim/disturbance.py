@@ -18,6 +18,7 @@ Vector3 = tuple[float, float, float]
 GRAVITY_M_S2 = 9.81
 STUCK_NM = 1e4
 """Dry friction of a stuck joint, beyond any motor."""
+ALL_JOINTS = "all"
 LINKS = ("hand", *(f"link{i}" for i in range(1, 8)))
 
 
@@ -28,9 +29,12 @@ class Disturbance:
     payload_kg: float = setting(0.0, unit="kg", minimum=0.0, maximum=10.0, doc="mass hung on the hand: its weight")
     push_n: Vector3 = setting((0.0, 0.0, 0.0), unit="N", minimum=-200.0, maximum=200.0, doc="push, in the base frame")
     push_link: str = setting("hand", choices=LINKS, doc="body that is pushed")
-    stuck_joint: str = setting("", doc="joint that does not turn; empty: none")
+    stuck_joint: str = setting("", doc="joint that does not turn, or all, as if braked; empty: none")
     force_bias_n: Vector3 = setting(
         (0.0, 0.0, 0.0), unit="N", minimum=-200.0, maximum=200.0, doc="added to the sensor's force, in the F/T frame"
+    )
+    torque_bias_nm: Vector3 = setting(
+        (0.0, 0.0, 0.0), unit="Nm", minimum=-50.0, maximum=50.0, doc="added to its torque, likewise"
     )
     wrench_dropout: bool = setting(False, doc="the force-torque sensor is silent")
     joint_state_dropout: bool = setting(False, doc="the joint states are silent")
@@ -54,11 +58,12 @@ class DisturbedArm:
             ConfigError: no such joint.
         """
         model.dof_frictionloss[: len(self._names)] = self._friction
-        if disturbance.stuck_joint:
+        if disturbance.stuck_joint == ALL_JOINTS:
+            model.dof_frictionloss[: len(self._names)] = STUCK_NM
+        elif disturbance.stuck_joint:
             if disturbance.stuck_joint not in self._names:
-                raise ConfigError(
-                    f"stuck_joint is '{disturbance.stuck_joint}', must be empty or one of {', '.join(self._names)}"
-                )
+                allowed = f"empty, {ALL_JOINTS} or one of {', '.join(self._names)}"
+                raise ConfigError(f"stuck_joint is '{disturbance.stuck_joint}', must be {allowed}")
             model.dof_frictionloss[self._names.index(disturbance.stuck_joint)] = STUCK_NM
         data.xfrc_applied[:] = 0.0
         data.xfrc_applied[self._bodies["hand"], 2] = -GRAVITY_M_S2 * disturbance.payload_kg

@@ -270,7 +270,7 @@ def test_a_bias_is_read_and_not_felt_and_a_new_scene_keeps_it() -> None:
 
 def test_a_joint_that_is_not_there_can_not_be_stuck() -> None:
     driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
-    with pytest.raises(ConfigError, match="stuck_joint is 'elbow', must be empty or one of fr3_joint1"):
+    with pytest.raises(ConfigError, match="stuck_joint is 'elbow', must be empty, all or one of fr3_joint1"):
         driver.disturb(Disturbance(stuck_joint="elbow"))
     assert driver.disturbance == Disturbance()
 

@@ -563,6 +563,36 @@ def test_a_release_puts_the_target_on_the_measured_pose_at_once(fault: Fault) ->
     assert bench.last.distance_m < 1e-9
 
 
+def test_a_silent_policy_is_no_reason_to_go_on_pushing() -> None:
+    bench = SafetyBench(follows=False)
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    assert bench.last.distance_m > 0.01
+    bench.silence(alive=True)
+    bench.run(2 * POLICY_PERIOD_S + 0.03)
+    assert (bench.last.state, bench.last.faults) == (State.RUNNING, ())
+    assert bench.last.distance_m < 1e-9
+    bench.twist = np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
+    bench.run(0.3)
+    assert bench.last.distance_m > 0.01, "it goes on when the policy does"
+
+
+def test_a_reset_lets_go_of_what_a_frozen_target_presses_on_with_its_last_command() -> None:
+    bench = SafetyBench(follows=False)
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    bench.joint_states = False
+    bench.run(0.5)
+    assert bench.last.state is State.FAULT
+    assert bench.last.distance_m > 0.01
+    bench.joint_states = True
+    bench.step(3)
+    assert bench.last.distance_m > 0.01, "nothing moves before the reset"
+    assert bench.supervisor.request_reset(bench.now_s)[0]
+    final = bench.step()
+    assert (final.state, final.distance_m) == (State.INACTIVE, 0.0)
+    assert final.target is not None
+    assert bench.step().target is None
+
+
 def test_a_release_that_would_be_a_jump_is_not_sent_and_says_so() -> None:
     bench = SafetyBench(follows=False)
     bench.start()
@@ -617,6 +647,7 @@ def test_a_fault_is_reset_only_when_its_cause_is_gone() -> None:
     bench.run(0.1)
     assert bench.last.state is State.FAULT
     assert bench.supervisor.request_reset(bench.now_s) == (True, "reset to INACTIVE: arm again")
+    bench.step()
     assert bench.step().target is None
     assert bench.last.faults == ()
 

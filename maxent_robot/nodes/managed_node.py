@@ -18,6 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 
 from maxent_robot.errors import MaxentRobotError
+from maxent_robot.nodes.transport import avoid_shared_memory
 
 
 class ManagedNode(LifecycleNode):
@@ -128,6 +129,7 @@ def run_node(factory: Callable[[], ManagedNode], args: Sequence[str] | None = No
     Returns:
         The exit status: 0 after a signal or an external shutdown, 1 when the node could not start or failed.
     """
+    avoid_shared_memory()
     rclpy.init(args=list(args) if args is not None else None, signal_handler_options=SignalHandlerOptions.NO)
     stop: Future[None] = Future()
     release_signals = _complete_on_signal(stop)

@@ -56,6 +56,10 @@ class Supervisor:
         self._stopping = Stopping(self._machine, self._gate, self._arm, self._log, self._motion)
         self._move = MoveRecord()
         self._ticked_s: float | None = None
+        self._slack = False
+        """The policy is silent, and the target has been let go."""
+        self._parting: Pose | None = None
+        """Sent once more after a reset, and nothing after it."""
 
     @property
     def state(self) -> State:
@@ -158,13 +162,16 @@ class Supervisor:
         return True, f"state is {self.state.value}: nothing to stop"
 
     def request_reset(self, now_s: float) -> Reply:
-        """HOLD -> ARMED, or FAULT -> INACTIVE, when nothing is wrong any more."""
+        """HOLD -> ARMED, or FAULT -> INACTIVE with the target on the measured pose, when nothing is wrong any more."""
         if self.state not in (State.HOLD, State.FAULT):
             return self._refuse("reset", f"state is {self.state.value}, must be HOLD or FAULT")
         problem = self.problem(now_s)
         if problem:
             return self._refuse("reset", f"the cause is still there: {problem}")
         if self.state is State.FAULT:
+            if self._arm.pose is not None:
+                self._gate.release(self._arm.pose)  # a target that was frozen may still press
+            self._parting = self._gate.target
             self._disarm()
             return True, "reset to INACTIVE: arm again"
         self._log.latched.clear()
@@ -176,7 +183,8 @@ class Supervisor:
         period_s = 0.0 if self._ticked_s is None else min(max(now_s - self._ticked_s, 0.0), self._longest_step_s)
         self._ticked_s = now_s
         if self.state not in COMMANDING:
-            return self.command()
+            parting, self._parting = self._parting, None
+            return self.command(parting)
         for violation in self._violations(now_s):
             self._take(violation, COMMANDING, now_s)
         if self._arm.pose is None or self._stopping.frozen:
@@ -205,8 +213,12 @@ class Supervisor:
                 self._machine.to(State.DEGRADED if degraded else State.RUNNING)
         speed = self._pace.speed(self.state is State.DEGRADED)
         expired = self._policy.expired(now_s)
-        twist = REST if expired else ramp * self._policy.twist
         late = expired and not self._policy.awaits_first
+        if late and not self._slack and not self._gate.twist.any():
+            self._slack = True  # nobody asks for the force that the target stands for
+            return self._gate.release(measured)
+        self._slack = self._slack and expired
+        twist = REST if expired else ramp * self._policy.twist
         return self._gate.advance(twist, self._arm.posture, measured, period_s, speed, late)
 
     def _advance_move(self, move: MoveTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
@@ -242,7 +254,7 @@ class Supervisor:
         self._stopping.begin(violation, reaction, final, now_s)
 
     def _begin(self, now_s: float) -> None:
-        self._ticked_s = now_s
+        self._ticked_s, self._slack = now_s, False
         self._pace.begin(now_s)
         self._machine.to(State.RAMPING)
 

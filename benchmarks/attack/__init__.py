@@ -1,0 +1,1 @@
+"""Attacks on the supervisor: what is done, who watches, and what is reported."""

@@ -1,0 +1,94 @@
+"""The independent observer: a process of its own that writes down what truly happens, and decides nothing.
+
+    python benchmarks/attack/truth_recorder.py OUTPUT.npz
+
+It imports nothing of maxent_robot. Every message is stamped with the steady clock on arrival, which all processes of
+this machine share. SIGTERM ends it and writes the file.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseStamped, WrenchStamped
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import JointState
+
+_DEEP = QoSProfile(depth=2000, reliability=ReliabilityPolicy.RELIABLE)
+_LATCHED = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class TruthRecorder(Node):
+    """Keeps (arrival, values) of the true joints, the true contact, the targets, the states and the faults."""
+
+    def __init__(self) -> None:
+        super().__init__("truth_recorder", enable_rosout=False)
+        self.rows: dict[str, list[tuple[float, ...]]] = {"joints": [], "contact": [], "target": []}
+        self.texts: dict[str, list[tuple[float, str]]] = {"state": [], "fault": []}
+        self.create_subscription(JointState, "sim_arm/truth/joint_states", self._on_joints, _DEEP)
+        self.create_subscription(WrenchStamped, "sim_arm/truth/contact", self._on_contact, _DEEP)
+        self.create_subscription(PoseStamped, "target_pose", self._on_target, _DEEP)
+        self.create_subscription(DiagnosticStatus, "supervisor/state", self._on_state, _LATCHED)
+        self.create_subscription(DiagnosticStatus, "supervisor/fault", self._on_fault, _LATCHED)
+
+    def _on_joints(self, message: JointState) -> None:
+        stamp_s = message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec
+        self.rows["joints"].append((time.monotonic(), stamp_s, *message.position, *message.velocity))
+
+    def _on_contact(self, message: WrenchStamped) -> None:
+        force = message.wrench.force
+        self.rows["contact"].append((time.monotonic(), force.x, force.y, force.z))
+
+    def _on_target(self, message: PoseStamped) -> None:
+        p, q = message.pose.position, message.pose.orientation
+        self.rows["target"].append((time.monotonic(), p.x, p.y, p.z, q.x, q.y, q.z, q.w))
+
+    def _on_state(self, message: DiagnosticStatus) -> None:
+        self.texts["state"].append((time.monotonic(), message.message))
+
+    def _on_fault(self, message: DiagnosticStatus) -> None:
+        names = [pair.value for pair in message.values if pair.key == "fault"]
+        self.texts["fault"].append((time.monotonic(), names[0] if names else ""))
+
+    def write(self, path: Path) -> None:
+        """Write everything as one NPZ file: rows as float64, texts as an array of times and one of strings."""
+        arrays: dict[str, Any] = {name: np.array(rows, dtype=np.float64) for name, rows in self.rows.items()}
+        for name, entries in self.texts.items():
+            arrays[f"{name}_s"] = np.array([at for at, _ in entries], dtype=np.float64)
+            arrays[name] = np.array([text for _, text in entries], dtype=str)
+        np.savez_compressed(path, **arrays)
+
+
+def main() -> None:
+    ended = False
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal ended
+        ended = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
+    recorder = TruthRecorder()
+    executor = SingleThreadedExecutor()
+    executor.add_node(recorder)
+    while not ended:
+        executor.spin_once(timeout_sec=0.05)
+    recorder.write(Path(sys.argv[1]))
+    executor.shutdown()
+    rclpy.try_shutdown()
+
+
+if __name__ == "__main__":
+    main()
