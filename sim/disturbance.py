@@ -16,8 +16,8 @@ Array = NDArray[np.float64]
 Vector3 = tuple[float, float, float]
 
 GRAVITY_M_S2 = 9.81
-STUCK_NM = 1e4
-"""Dry friction of a stuck joint, beyond any motor."""
+STUCK_NMS = 1e5
+"""Damping of a stuck joint [Nms/rad]: no motor turns it by a milliradian in a second."""
 ALL_JOINTS = "all"
 LINKS = ("hand", *(f"link{i}" for i in range(1, 8)))
 
@@ -48,7 +48,7 @@ class DisturbedArm:
 
     def __init__(self, model: mujoco.MjModel, robot: RobotConfig) -> None:
         self._names = robot.joint_names
-        self._friction = model.dof_frictionloss[: len(self._names)].copy()
+        self._damping = model.dof_damping[: len(self._names)].copy()
         self._bodies = {link: model.body(link).id for link in LINKS}
 
     def apply(self, disturbance: Disturbance, model: mujoco.MjModel, data: mujoco.MjData) -> None:
@@ -57,14 +57,14 @@ class DisturbedArm:
         Raises:
             ConfigError: no such joint.
         """
-        model.dof_frictionloss[: len(self._names)] = self._friction
+        model.dof_damping[: len(self._names)] = self._damping
         if disturbance.stuck_joint == ALL_JOINTS:
-            model.dof_frictionloss[: len(self._names)] = STUCK_NM
+            model.dof_damping[: len(self._names)] = STUCK_NMS
         elif disturbance.stuck_joint:
             if disturbance.stuck_joint not in self._names:
                 allowed = f"empty, {ALL_JOINTS} or one of {', '.join(self._names)}"
                 raise ConfigError(f"stuck_joint is '{disturbance.stuck_joint}', must be {allowed}")
-            model.dof_frictionloss[self._names.index(disturbance.stuck_joint)] = STUCK_NM
+            model.dof_damping[self._names.index(disturbance.stuck_joint)] = STUCK_NMS
         data.xfrc_applied[:] = 0.0
         data.xfrc_applied[self._bodies["hand"], 2] = -GRAVITY_M_S2 * disturbance.payload_kg
         data.xfrc_applied[self._bodies[disturbance.push_link], :3] += disturbance.push_n

@@ -552,6 +552,15 @@ def test_a_push_that_the_sensor_explains_is_neither_drift_nor_a_stuck_arm() -> N
     assert bench.run(2.0).state is State.RUNNING
 
 
+def test_noise_of_the_sensor_hides_no_stuck_arm() -> None:
+    bench, generator = SafetyBench(follows=False), np.random.default_rng(2)
+    bench.start((0.1, 0.0, 0.0, 0.0, 0.0, 0.0))
+    for _ in range(400):
+        bench.contact = np.concatenate([generator.normal(0.0, 2.0, 3), np.zeros(3)])
+        bench.step()
+    assert bench.fault_names == {"TRACKING_ERROR"}
+
+
 @pytest.mark.parametrize("fault", [fault for fault in Fault if SHIPPED[fault] is Reaction.RELEASE])
 def test_a_release_puts_the_target_on_the_measured_pose_at_once(fault: Fault) -> None:
     bench = SafetyBench(follows=False)

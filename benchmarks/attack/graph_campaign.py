@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from attack.graph_attacks import ATTACKS, Attack
 from attack.graph_session import GraphSession
 from attack.truth import Truth
-
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.trial_runner import Progress, TrialRunner, TrialSetup
 from maxent_robot.paths import find_skill
@@ -25,8 +25,8 @@ STEP_S = 0.004
 STOP_TIMEOUT_S = 5.0
 UNANSWERED_S = 1.5
 """How long an attack lasts that no fault answers."""
-REST_S = 1.0
-"""How long the observer watches after the supervisor has stopped."""
+REST_S, LONG_REST_S = 1.0, 3.0
+"""How long the observer watches after the supervisor has stopped; the longer one where the arm was pushed or blind."""
 STOPPED_STATES = ("HOLD", "FAULT")
 
 
@@ -84,7 +84,7 @@ class AttackRunner(TrialRunner):
             self._watch(STEP_S)
         if attack.brief:
             attack.end(session)
-        self._watch(REST_S)
+        self._watch(LONG_REST_S if attack.brief else REST_S)
         ended_s = time.monotonic()
         self._strike = Strike(attack.label, attack.fault, began_s, ended_s, node.supervisor.state)
         if not attack.brief:
@@ -136,7 +136,9 @@ def run_attacks(
                 if problem:
                     break
         truth = session.truth()
-        keep([_record(strike, truth) for strike in strikes])
+        spoiled = [strike for strike in strikes if truth.state_at(strike.began_s) in STOPPED_STATES]
+        problems += [f"{strike.attack}: the arm was stopped before the attack" for strike in spoiled]
+        keep([_record(strike, truth) for strike in strikes if strike not in spoiled])
     return problems
 
 

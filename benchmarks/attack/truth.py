@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 REST_M_S, REST_RAD_S = 0.01, 0.05
 """TCP speed and joint speed below which the arm is at rest."""
-STANDING_S, STREAM_GAP_S = 0.02, 0.2
+STANDING_S, STREAM_GAP_S = 0.02, 0.05
 _JOINTS = 7
 
 
@@ -68,6 +68,7 @@ class Bounds:
     box_max: Array
     box_tolerance_m: float
     step_m: float
+    keep_out: tuple[tuple[Array, Array], ...] = ()
 
     @staticmethod
     def read(robot: Path, limits: Path) -> Bounds:
@@ -84,6 +85,10 @@ class Bounds:
             box_max=np.array(allowed["workspace"]["maximum"]),
             box_tolerance_m=allowed["workspace"]["tolerance_m"],
             step_m=allowed["jump"]["translation_m"],
+            keep_out=tuple(
+                (np.array(box["minimum"]), np.array(box["maximum"]))
+                for box in allowed["workspace"]["keep_out"].values()
+            ),
         )
 
 
@@ -122,6 +127,10 @@ class Truth:
                 return last_moved - since_s
         return None
 
+    def state_at(self, time_s: float) -> str:
+        """State that was published last before a time; empty before the first."""
+        return next((state for at, state in reversed(self.states) if at <= time_s), "")
+
     def faults_between(self, since_s: float, until_s: float) -> list[str]:
         """Names of the faults published in a window, each once, in order."""
         seen = [name for at, name in self.faults if since_s <= at <= until_s and name not in ("NONE", "")]
@@ -147,6 +156,13 @@ class Truth:
                 bounds.box_min - self.target[:, :3], self.target[:, :3] - bounds.box_max
             ).max(axis=1, initial=-1.0)
             - 1e-9,
+            **{
+                f"target in keep-out box {number} [m]": np.minimum(
+                    self.target[:, :3] - low, high - self.target[:, :3]
+                ).min(axis=1, initial=1.0)
+                - 1e-8
+                for number, (low, high) in enumerate(self.bounds.keep_out)
+            },
             "step of the target too long [m]": self._steps() - bounds.step_m - 1e-9,
         }
         found = {name: excess[~(excess <= 0.0)] for name, excess in over.items()}
@@ -155,7 +171,8 @@ class Truth:
     def _steps(self) -> Array:
         """(n - 1,) distance between commands; between two streams of them, as before and after an arming, none."""
         steps: Array = np.linalg.norm(np.diff(self.target[:, :3], axis=0), axis=1)
-        return np.where(np.diff(self.target_s) < STREAM_GAP_S, steps, 0.0)
+        gaps_s = np.diff(self.target_s)
+        return np.where((gaps_s > 0.0) & (gaps_s < STREAM_GAP_S), steps, 0.0)
 
     def peak_contact_n(self, since_s: float, until_s: float) -> float:
         """Largest true contact force in a window; 0 where nothing was recorded."""
