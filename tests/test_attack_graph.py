@@ -61,7 +61,7 @@ def test_what_keeps_every_bound_is_no_violation() -> None:
         ("contact_n", 3, 30.1, "contact above the ceiling"),
         ("target", 3, [np.nan, 0, 0, 1, 0, 0, 0], "target that is no number"),
         ("target", 3, [0.5, 0.0, 0.3, 1, 0.1, 0, 0], "target that is no rotation"),
-        ("target", 3, [0.5, 0.301, 0.3, 1, 0, 0, 0], "target outside of the workspace"),
+        ("target", 3, [0.5, 0.301, 0.3, 1, 0, 0, 0], "target outside of the workspace, farther than the arm"),
         ("target", 3, [0.5, 0.04, 0.3, 1, 0, 0, 0], "step of the target too long"),
     ],
 )
@@ -70,6 +70,23 @@ def test_the_observer_sees_each_kind_of_violation(name: str, row: int, value: ob
     place = seen.motion if hasattr(seen.motion, name) else seen
     getattr(place, name)[row] = value
     assert any(named in violation for violation in seen.violations()), seen.violations()
+
+
+def test_a_target_may_be_where_an_arm_is_that_has_overshot_a_wall_but_no_farther() -> None:
+    seen = truth()
+    seen.motion.tcp[50, 1] = 0.302
+    seen.target[55, 1] = 0.302
+    seen.target[54, 1] = seen.target[56, 1] = 0.29
+    assert not any("outside" in violation for violation in seen.violations())
+    seen.target[55, 1] = 0.303
+    assert any("target outside" in violation for violation in seen.violations())
+
+
+def test_a_target_in_a_keep_out_box_is_seen() -> None:
+    seen = dataclasses.replace(truth(), bounds=dataclasses.replace(BOUNDS, keep_out=((np.full(3, -1.0), np.ones(3)),)))
+    assert seen.violations() == [], "the arm itself is as deep"
+    seen.motion.tcp[:] += 2.0
+    assert any("target in keep-out box 0" in violation for violation in seen.violations())
 
 
 def test_a_new_stream_of_commands_may_begin_anywhere() -> None:

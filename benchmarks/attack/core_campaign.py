@@ -34,6 +34,8 @@ CHUNK = 4000
 """Cycles that are judged together."""
 GIVEN_UP_S = 3.0
 """Time without a way back to RUNNING after which a fresh arm is taken."""
+RETURN_S = 0.1
+"""How long an arm that was left outside of the workspace has to be inside again before it is judged."""
 PATIENCE_S = 0.1
 """Between two requests of the operator."""
 
@@ -60,7 +62,7 @@ VARIANTS = ("shipped", "narrow")
 
 
 Row = tuple[float, Array, Array, Array, Array, "Array | None", bool]
-"""A cycle: time, joint positions and velocities, TCP, contact force, target, and whether the attacker's hand is on it."""
+"""A cycle: time, joint positions and velocities, TCP, contact force, target, whether the attacker has a hand on it."""
 
 
 class Campaign:
@@ -73,7 +75,7 @@ class Campaign:
     def __init__(self, variant: str, seed: int, directory: Path) -> None:
         self._robot = load_robot("sim")
         self._generator = np.random.default_rng(seed)
-        self._seed, self._arms = seed, 0
+        self._seed, self._arms, self._lived_s = seed, 0, 0.0
         mapping = to_mapping(load_limits("sim"))
         if variant == "narrow":
             mapping["workspace"] = narrow(self._robot)
@@ -95,11 +97,13 @@ class Campaign:
 
     def _fresh_arm(self) -> None:
         self._arms += 1
+        self._origin_s = self._lived_s + 1.0  # so that time goes on from arm to arm
         self._driver = ArmDriver(self._robot, "two_pin", 1000 * self._seed + self._arms)
         self._supervisor = Supervisor(self._robot, self._limits, ExpectedPolicy(self._robot.fingerprint(), PERIOD_S))
         self._supervisor.configure()
         self._inputs = Inputs(self._robot, self._supervisor, self._driver, self._generator, self.sent)
         self._asked_s = self._useful_s = 0.0
+        self._displaced_until_s = 0.0
         self._stopped_s: float | None = None
         self._was_stopped = False
 
@@ -126,12 +130,20 @@ class Campaign:
         if command.target is not None:
             target = np.concatenate([command.target.position, command.target.quaternion])
         row = (
-            now_s, reading.joint_positions, reading.joint_velocities, self._driver.tcp().position,
-            reading.contact_n, target, self._inputs.handled(now_s),
+            self._origin_s + now_s, reading.joint_positions, reading.joint_velocities, self._driver.tcp().position,
+            reading.contact_n, target, self._in_hand(now_s),
         )  # fmt: skip
+        self._lived_s = row[0]
         self._watch_stop(command.state, reading.joint_velocities, now_s)
         self._operate(command.state, now_s)
         return row
+
+    def _in_hand(self, now_s: float) -> bool:
+        """Whether the attacker has a hand on the arm, or had, and has left it outside of the workspace."""
+        outside = self._bounds.excess_m(self._driver.tcp().position) > 0.0
+        if self._inputs.handled(now_s) or (outside and now_s < self._displaced_until_s):
+            self._displaced_until_s = now_s + RETURN_S
+        return now_s < self._displaced_until_s
 
     def _watch_stop(self, state: State, velocities: Array, now_s: float) -> None:
         """Time from the stop to the true rest, where no hand holds or pushes the arm."""
@@ -172,15 +184,15 @@ class Campaign:
     def _judge(self, rows: list[Row]) -> None:
         """Let the observer judge the cycles.
 
-        While the attacker pushes the arm or lies about where it is, its own force and its own lie are not judged: then a
-        command only has to be a pose, and near the last one.
+        While the attacker pushes the arm or lies about where it is, its own force and its own lie are not judged: then
+        a command only has to be a pose, and near the last one.
         """
         time_s = np.array([row[0] for row in rows])
         free = ~np.array([row[6] for row in rows])
         tcp = np.array([row[3] for row in rows])
         speed = np.zeros(len(rows))
         speed[1:] = np.linalg.norm(np.diff(tcp, axis=0), axis=1) / self._driver.period_s
-        speed[1:][np.diff(time_s) <= 0.0] = 0.0  # a fresh arm
+        speed[1:][np.diff(time_s) > 0.5] = 0.0  # a fresh arm
         force = np.array([row[4] for row in rows])
         contact = np.zeros(len(rows))
         contact[1:] = np.linalg.norm(0.5 * (force[1:] + force[:-1]), axis=1)

@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 WALL_S = 1.7e9
 """Stamps are on another clock than the steady one."""
+JOLT_S = 0.1
+"""How long the jolt of a brake is felt that falls in within a millisecond."""
 AFTERMATH_S = 1.5
 """How long the attacker's hand on the arm, or on its eyes, is felt after it has let go."""
 WILD = (0.0, -0.0, 5e-324, 1e-12, 0.3, -2.0, 1e9, 1e300, -1.7e308, math.nan, math.inf, -math.inf)
@@ -142,8 +144,8 @@ class Inputs:
     def _offset_s(self) -> float:
         return float(self._generator.choice([-3600.0, -1.0, -0.06, 1e-4, 0.2, 5.0, 1e9]))
 
-    def _hand(self, now_s: float, length_s: float) -> None:
-        self._handled_until_s = max(self._handled_until_s, now_s + length_s + AFTERMATH_S)
+    def _hand(self, now_s: float, length_s: float, aftermath_s: float = AFTERMATH_S) -> None:
+        self._handled_until_s = max(self._handled_until_s, now_s + length_s + aftermath_s)
 
     def _length_s(self) -> float:
         return float(self._generator.exponential(_MEAN_LENGTH_S))
@@ -241,5 +243,7 @@ class Inputs:
         self._driver.disturb(disturbance)
         if disturbance.payload_kg or any(disturbance.push_n) or disturbance.joint_state_dropout:
             self._hand(now_s, length_s)
+        if disturbance.stuck_joint:
+            self._hand(now_s, 0.0, JOLT_S)
         self._pending.append((now_s + length_s, lambda: self._driver.disturb(Disturbance())))
         self._pending.sort(key=lambda entry: entry[0])

@@ -5,6 +5,7 @@ Nothing of the supervisor is used: the kinematics are MuJoCo's, the limits plain
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,9 @@ Array = NDArray[np.float64]
 REST_M_S, REST_RAD_S = 0.01, 0.05
 """TCP speed and joint speed below which the arm is at rest."""
 STANDING_S, STREAM_GAP_S = 0.02, 0.05
+ARM_ROWS = 10
+"""Rows of true motion, 50 ms at 200 Hz, in which the supervisor's measurement may have been taken."""
+_ROUNDING_M = 1e-7
 _JOINTS = 7
 
 
@@ -91,6 +95,12 @@ class Bounds:
             ),
         )
 
+    def excess_m(self, position: Array) -> float:
+        """How far a position (3,) is outside of the box, or deep in a keep-out box [m]; not above 0: allowed."""
+        outside = np.maximum(self.box_min - position, position - self.box_max).max()
+        deep = [np.minimum(position - low, high - position).min() for low, high in self.keep_out]
+        return float(max([outside, *deep]))
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -152,21 +162,31 @@ class Truth:
             "contact above the ceiling [N]": self.contact_n - bounds.contact_n,
             "target that is no number": np.where(np.isfinite(self.target).all(axis=1), -1.0, 1.0),
             "target that is no rotation": np.abs(np.linalg.norm(self.target[:, 3:], axis=1) - 1.0) - 1e-6,
-            "target outside of the workspace [m]": np.maximum(
-                bounds.box_min - self.target[:, :3], self.target[:, :3] - bounds.box_max
-            ).max(axis=1, initial=-1.0)
-            - 1e-9,
+            "target outside of the workspace, farther than the arm [m]": self._beyond_arm(
+                lambda point: np.maximum(bounds.box_min - point, point - bounds.box_max).max(axis=1, initial=-1.0)
+            ),
             **{
-                f"target in keep-out box {number} [m]": np.minimum(
-                    self.target[:, :3] - low, high - self.target[:, :3]
-                ).min(axis=1, initial=1.0)
-                - 1e-8
-                for number, (low, high) in enumerate(self.bounds.keep_out)
+                f"target in keep-out box {number}, deeper than the arm [m]": self._beyond_arm(
+                    lambda point, low=low, high=high: np.minimum(point - low, high - point).min(axis=1, initial=1.0)
+                )
+                for number, (low, high) in enumerate(bounds.keep_out)
             },
             "step of the target too long [m]": self._steps() - bounds.step_m - 1e-9,
         }
         found = {name: excess[~(excess <= 0.0)] for name, excess in over.items()}
         return [f"{name}: {len(e)} times, by {np.max(e):.3g} at most" for name, e in found.items() if len(e)]
+
+    def _beyond_arm(self, excess: Callable[..., Array]) -> Array:
+        """(n,) how much farther each target is beyond a wall than the true TCP was within the last rows.
+
+        A wall is passed by an arm that overshoots; a command to stay where it is does not lead it any farther.
+        """
+        beyond = excess(self.target[:, :3]) - _ROUNDING_M
+        arm = excess(self.motion.tcp)
+        lately = np.array([arm[max(0, row - ARM_ROWS) : row + 1].max(initial=0.0) for row in range(len(arm))])
+        rows = np.searchsorted(self.motion.time_s, self.target_s, side="right") - 1
+        allowed = np.where(rows >= 0, np.append(lately, 0.0)[rows], 0.0)
+        return beyond - np.maximum(allowed, 0.0)
 
     def _steps(self) -> Array:
         """(n - 1,) distance between commands; between two streams of them, as before and after an arming, none."""
