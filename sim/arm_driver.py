@@ -187,7 +187,7 @@ class ArmDriver:
     def tcp(self) -> Pose:
         """The pose of the TCP, T_base_tcp, of the physics."""
         site = self._data.site("tcp")
-        return Pose.of(site.xpos, rotations.from_matrix(site.xmat.reshape(3, 3)))
+        return Pose.of(site.xpos.copy(), rotations.from_matrix(site.xmat.reshape(3, 3)))
 
     def T_socket_tcp(self) -> Pose:
         """The true pose of the plug's tip in the true socket."""

@@ -287,3 +287,16 @@ def test_contact_is_felt_as_it_is() -> None:
         down.position[2] - CHAIN.forward(reading.joint_positions).position[2]
     )
     assert np.linalg.norm(reading.contact_n) == pytest.approx(abs(pushed), rel=0.2)
+
+
+def test_the_true_pose_of_the_tcp_is_that_of_the_kinematics_and_stays_what_it_was() -> None:
+    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    reading = driver.cycle()
+    before = driver.tcp()
+    expected = CHAIN.forward(reading.joint_positions)
+    assert before.position == pytest.approx(expected.position, abs=1e-4)
+    assert rotations.difference(before.quaternion, expected.quaternion) == pytest.approx(np.zeros(3), abs=1e-3)
+    driver.set_target(Pose(before.position + [0.0, 0.01, 0.0], before.quaternion))
+    run(driver, 0.5)
+    assert before.position == pytest.approx(expected.position, abs=1e-4)
+    assert driver.tcp().position[1] > before.position[1] + 5e-3
