@@ -338,6 +338,7 @@ def test_limits_can_not_be_changed_once_they_are_in_force(bench: Bench) -> None:
         "skill": "plug_insertion",
         "policy_period_s": 0.5,
         "dry_run": True,
+        "use_sim_time": True,
     }
     for state in ("INACTIVE", "ARMED"):
         if state == "ARMED":

@@ -10,9 +10,12 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
 from numpy.typing import ArrayLike
+from rcl_interfaces.srv import SetParameters
+from rclpy.client import Client
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
@@ -34,6 +37,7 @@ class Attacker:
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self.node)
         self._publishers: dict[str, Publisher[Any]] = {}
+        self._setters: dict[str, Client[Any, Any]] = {}
         self._truth: JointState | None = None
         self.node.create_subscription(JointState, "sim_arm/truth/joint_states", self._on_truth, _BEST_EFFORT)
         for name, kind, qos in (
@@ -141,6 +145,13 @@ class Attacker:
     def say_running(self, running: bool) -> None:
         """What the robot says of its own safety functions."""
         self._publishers[self._robot.topics.running].publish(Bool(data=running))
+
+    def set_parameter(self, node: str, name: str, value: Any) -> None:
+        """Ask a node to change a parameter, and do not wait for what it says."""
+        request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
+        if node not in self._setters:
+            self._setters[node] = self.node.create_client(SetParameters, f"{node}/set_parameters")
+        self._setters[node].call_async(request)
 
     def _on_truth(self, message: JointState) -> None:
         self._truth = message

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from attack.graph_session import HARDWARE, GraphSession
 from diagnostic_msgs.msg import DiagnosticStatus
 
+from attack.graph_session import HARDWARE, GraphSession
 from sim.disturbance import ALL_JOINTS
 
 Action = Callable[[GraphSession], None]

@@ -30,6 +30,8 @@ ROUND_S = 4.0
 """Longest time of wild messages before the arm is brought back to the start."""
 CALM_SHARE = 0.75
 """Share of the messages of a policy that are what a policy sends."""
+STOPPED_BURST = 5
+"""Wild messages at a time once the arm is stopped: it has to stay so."""
 _WILD = (0.0, -0.0, 5e-324, 1e-3, 1.0, -1.0, 50.0, 1e18, -1e308, 1.7e308, math.nan, math.inf, -math.inf)
 
 
@@ -51,6 +53,7 @@ class Fuzzer:
             "move": self._say_move,
             "telemetry": self._say_telemetry,
             "diagnosis": self._say_diagnosis,
+            "parameter": self._set_parameter,
             "running": lambda: attacker.say_running(bool(generator.integers(2))),
         }
 
@@ -116,6 +119,12 @@ class Fuzzer:
         texts = [str(self._value()), "", "nonsense", "0x10", "1" * 400]
         self._attacker.say_telemetry(**{str(key): str(self._generator.choice(texts)) for key in keys})
 
+    def _set_parameter(self) -> None:
+        names = ("robot", "limits", "skill", "policy_period_s", "dry_run", "use_sim_time", "no_such_parameter")
+        values = (self._value(), "", "fr3", "x" * 300, True, -1, 2**62, [1.0, math.nan])
+        name, value = names[self._generator.integers(len(names))], values[self._generator.integers(len(values))]
+        self._attacker.set_parameter("supervisor", name, value)
+
     def _say_diagnosis(self) -> None:
         level = bytes([int(self._generator.integers(0, 256))])
         self._attacker.say_diagnosis(level, str(self._generator.choice(["driver", "driver: x", "camera", ""])), "wild")
@@ -144,7 +153,8 @@ class FuzzRunner(TrialRunner):
         for _ in range(steps):
             fuzzer.policy()
             for _ in range(4):
-                if self._generator.random() > CALM_SHARE or stopped:
+                wild = STOPPED_BURST if stopped else int(self._generator.random() > CALM_SHARE)
+                for _ in range(wild):
                     fuzzer.wild()
                 self._session.attacker.spin()
                 node.pause(0.0125)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from types import TracebackType
 
 import rclpy
 import yaml
+from geometry_msgs.msg import WrenchStamped
 from provenance import ROOT
 from sensor_msgs.msg import JointState
 
@@ -22,13 +24,15 @@ from maxent_robot.bringup import GraphOptions, LifecycleManager, NodeProcess, Pr
 from maxent_robot.bringup.graph import ParameterValue
 from maxent_robot.config import to_mapping
 from maxent_robot.control.robot import RobotConfig, load_robot
-from maxent_robot.nodes.messages import MessageError
+from maxent_robot.nodes.messages import MessageError, stamp_to_s
 from maxent_robot.nodes.trial_node import TrialNode
 from maxent_robot.paths import find_skill
 from maxent_robot.safety.limits import load_limits
 from maxent_robot.skill.bundle import ACTOR_FILE, load_bundle
 
 START_TIMEOUT_S = 60.0
+FORGED_S = 0.5
+"""A stamp that is farther from now is forged."""
 RECORDER_PARAMETERS = {"decimation": 10}
 
 ADVICE = ("SEQUENCE_GAP", "ENTROPY_RANGE", "INFERENCE_OVERRUN")
@@ -38,11 +42,17 @@ HARDWARE, RUNNING_TOPIC = "driver", "robot_running"
 
 
 class ThickSkinnedNode(TrialNode):
-    """A runner of trials that overlooks the joint states which the attack forges."""
+    """A runner of trials that overlooks the joint states and wrenches which the attack forges."""
 
     def _on_joint_state(self, message: JointState) -> None:
         with contextlib.suppress(MessageError):
             super()._on_joint_state(message)
+
+    def _on_wrench(self, message: WrenchStamped) -> None:
+        force = message.wrench.force
+        late_s = 1e-9 * self.get_clock().now().nanoseconds - stamp_to_s(message.header.stamp)
+        if abs(late_s) < FORGED_S and math.isfinite(force.x + force.y + force.z):
+            super()._on_wrench(message)
 
 
 class GraphSession:

@@ -57,7 +57,7 @@ from maxent_robot.safety.supervisor import Reply, Supervisor
 
 STATUS_PERIOD_S, DIAGNOSTICS_PERIOD_S = 0.1, 1.0
 
-FIXED_PARAMETERS = ("robot", "limits", "skill", "policy_period_s", "dry_run")
+FIXED_PARAMETERS = ("robot", "limits", "skill", "policy_period_s", "dry_run", "use_sim_time")
 
 
 class SupervisorNode(ManagedNode):
