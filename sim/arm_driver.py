@@ -185,7 +185,8 @@ class ArmDriver:
         )
 
     def tcp(self) -> Pose:
-        """The pose of the TCP, T_base_tcp, of the physics."""
+        """The pose of the TCP, T_base_tcp, of the physics, for the joint positions as they are now."""
+        mujoco.mj_kinematics(self._model, self._data)  # a step leaves the poses of before its integration
         site = self._data.site("tcp")
         return Pose.of(site.xpos.copy(), rotations.from_matrix(site.xmat.reshape(3, 3)))
 

@@ -294,9 +294,9 @@ def test_the_true_pose_of_the_tcp_is_that_of_the_kinematics_and_stays_what_it_wa
     reading = driver.cycle()
     before = driver.tcp()
     expected = CHAIN.forward(reading.joint_positions)
-    assert before.position == pytest.approx(expected.position, abs=1e-4)
-    assert rotations.difference(before.quaternion, expected.quaternion) == pytest.approx(np.zeros(3), abs=1e-3)
+    assert before.position == pytest.approx(expected.position, abs=1e-9)
+    assert rotations.difference(before.quaternion, expected.quaternion) == pytest.approx(np.zeros(3), abs=1e-8)
     driver.set_target(Pose(before.position + [0.0, 0.01, 0.0], before.quaternion))
     run(driver, 0.5)
-    assert before.position == pytest.approx(expected.position, abs=1e-4)
+    assert before.position == pytest.approx(expected.position, abs=1e-9)
     assert driver.tcp().position[1] > before.position[1] + 5e-3
