@@ -1,0 +1,47 @@
+"""Mutants that may survive: those that change nothing that anybody could see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mutation.mutants import Mutant
+from mutation.sandbox import MutationError
+
+
+@dataclass(frozen=True)
+class Excuse:
+    """Why the mutants of an operator, at one text in one function, may survive."""
+
+    file: str
+    function: str
+    operator: str
+    old: str
+    reason: str
+
+    def fits(self, mutant: Mutant) -> bool:
+        where = mutant.file.rpartition("/")[2], mutant.function, mutant.operator, mutant.old
+        return where == (self.file, self.function, self.operator, self.old)
+
+
+EXCUSES: tuple[Excuse, ...] = ()
+
+
+def excused(mutants: Iterable[Mutant], excuses: Sequence[Excuse] = EXCUSES) -> dict[str, str]:
+    """The reasons by the digests of the mutants that they excuse.
+
+    Raises:
+        MutationError: an excuse fits no mutant.
+    """
+    found: dict[str, str] = {}
+    idle = set(excuses)
+    for mutant in mutants:
+        for excuse in excuses:
+            if excuse.fits(mutant):
+                idle.discard(excuse)
+                found[mutant.digest] = excuse.reason
+    for excuse in sorted(idle, key=lambda excuse: (excuse.file, excuse.function)):
+        raise MutationError(
+            f"no mutant for the excuse of {excuse.file}, {excuse.function}, {excuse.operator}: {excuse.old}"
+        )
+    return found

@@ -1,0 +1,67 @@
+"""Plugin of pytest in a sandbox: the same examples for every mutant, and which functions a test enters.
+
+With the variable ENTERED set to a file, that file gets, for each test, its seconds and the functions of the project
+that it enters, each as `file:line`; under an empty name those that are entered outside any test, as on import.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+# No simpler example is sought than the first that fails, and a busy machine is no reason to fail.
+settings.register_profile(
+    "mutants",
+    phases=(Phase.explicit, Phase.generate),
+    database=None,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+settings.load_profile("mutants")
+
+
+class EnteredFunctions:
+    """Notes every function that is entered, test by test."""
+
+    def __init__(self, root: Path, report: Path) -> None:
+        self._root, self._report = str(root) + os.sep, report
+        self._outside: set[tuple[str, int]] = set()
+        self._entered = self._outside
+        self._tests: dict[str, dict[str, Any]] = {}
+        sys.settrace(self._note)
+
+    def _note(self, frame: FrameType, event: str, argument: object) -> None:
+        self._entered.add((frame.f_code.co_filename, frame.f_code.co_firstlineno))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        entered: set[tuple[str, int]] = set()
+        self._entered = entered
+        began_s = time.monotonic()
+        yield
+        self._entered = self._outside
+        self._tests[item.nodeid] = self._summary(time.monotonic() - began_s, entered)
+
+    def pytest_sessionfinish(self) -> None:
+        sys.settrace(None)
+        self._tests[""] = self._summary(0.0, self._outside)
+        self._report.write_text(json.dumps(self._tests), encoding="utf-8")
+
+    def _summary(self, seconds: float, entered: set[tuple[str, int]]) -> dict[str, Any]:
+        ours = [f"{file.removeprefix(self._root)}:{line}" for file, line in entered if file.startswith(self._root)]
+        return {"seconds": round(seconds, 3), "entered": sorted(ours)}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if "ENTERED" in os.environ:
+        config.pluginmanager.register(EnteredFunctions(config.rootpath, Path(os.environ["ENTERED"])))
