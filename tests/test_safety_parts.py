@@ -18,7 +18,7 @@ from maxent_robot.safety import guards
 from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.gate import limit_speed
 from maxent_robot.safety.limits import AccelerationLimits, JerkLimits, SpeedLimits, SupervisorLimits, load_limits
-from maxent_robot.safety.motion import ControlledStop, JerkLimitedMove, MotionLimits
+from maxent_robot.safety.motion import ControlledStop, JerkLimitedMove, MotionError, MotionLimits
 from maxent_robot.safety.state_machine import TRANSITIONS, IllegalTransition, State, StateMachine
 from maxent_robot.safety.watchdog import Watchdog
 from maxent_robot.safety.workspace import Workspace
@@ -148,6 +148,11 @@ def test_a_stop_at_rest_is_over_at_once() -> None:
     stop = ControlledStop(np.zeros(6), MOTION)
     assert stop.duration_s == 0.0
     assert not stop.remaining(0.0).any()
+
+
+def test_a_motion_that_can_not_be_made_is_an_error_of_ours() -> None:
+    with pytest.raises(MotionError, match=r"no jerk-limited trajectory: \[ruckig\] current velocity nan"):
+        ControlledStop(np.full(6, math.nan), MOTION)
 
 
 @pytest.mark.parametrize("name", ["sim", "fr3", "ur5e"])

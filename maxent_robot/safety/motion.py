@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from ruckig import ControlInterface, InputParameter, Result, Ruckig, Trajectory
+from ruckig import ControlInterface, InputParameter, Ruckig, RuckigError, Trajectory
 
 from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
@@ -97,9 +97,10 @@ class ControlledStop:
 
 def _trajectory(given: InputParameter) -> Trajectory:
     trajectory = Trajectory(given.degrees_of_freedom)
-    result = Ruckig(given.degrees_of_freedom).calculate(given, trajectory)
-    if result not in (Result.Working, Result.Finished):
-        raise MotionError(f"no jerk-limited trajectory: {result}")
+    try:
+        Ruckig(given.degrees_of_freedom).calculate(given, trajectory)
+    except RuckigError as error:
+        raise MotionError(f"no jerk-limited trajectory: {' '.join(str(error).split())}") from error
     return trajectory
 
 
