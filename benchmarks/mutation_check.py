@@ -31,6 +31,7 @@ SUPERVISOR = Project(
     guarded=("maxent_robot/safety/*.py", "maxent_robot/skill/action.py"),
     tests=(
         "tests/test_safety_guards.py",
+        "tests/test_safety_requests.py",
         "tests/test_safety_parts.py",
         "tests/test_safety_workspace.py",
         "tests/test_safety_joint_limits.py",
