@@ -150,3 +150,13 @@ def test_a_campaign_keeps_what_the_observer_saw_and_goes_on_where_it_was(
     page = (tmp_path / faults.GRAPH_REPORT).read_text(encoding="utf-8")
     assert "| HEARTBEAT_LOST (policy killed) | 1 | 1 of 1 |" in page
     capsys.readouterr()
+
+
+def test_wild_messages_pass_no_bound_and_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert faults.fuzz_graph(150, 4, tmp_path) == 0
+    figures = json.loads((tmp_path / faults.FUZZ_FILE).read_text(encoding="utf-8"))
+    assert figures["messages"] >= 150
+    assert figures["violations"] == []
+    assert len(figures["by_kind"]) >= 7
+    assert figures["faults"]
+    capsys.readouterr()
