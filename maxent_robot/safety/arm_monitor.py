@@ -33,6 +33,7 @@ class ArmMonitor:
     def __init__(self, robot: RobotConfig, limits: SupervisorLimits, workspace: Workspace) -> None:
         self._robot, self._limits, self._workspace = robot, limits, workspace
         self._chain = robot.chain()
+        self._joint_names = robot.joint_names
         self._T_ft_tcp = robot.T_ft_tcp()
         self._velocity_max = robot.joint_values("velocity_max") * limits.joints.velocity_fraction
         self._acceleration_max = robot.joint_values("acceleration_max") * limits.joints.acceleration_fraction
@@ -96,7 +97,7 @@ class ArmMonitor:
         self.q = q
         self._differentiate(arrival.stamp_s)
         self.pose, self._contact = self._chain.forward(q), None
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             self._jacobian = self._chain.jacobian(q)
             self.twist = self._jacobian @ self.qd
         self.joint_watchdog.feed(arrival.now_s)
@@ -181,7 +182,7 @@ class ArmMonitor:
         found = [*self._stale(now_s), *self.bad_messages.values()]
         if self.pose is None:
             return found
-        robot, limits = self._robot, self._limits
+        limits = self._limits
         contact = self.contact()
         checks = (
             guards.check_joint_positions(
@@ -189,10 +190,10 @@ class ArmMonitor:
                 self._chain.position_min,
                 self._chain.position_max,
                 limits.joints.position_margin_rad,
-                robot.joint_names,
+                self._joint_names,
             ),
-            guards.check_joint_velocities(self.qd, self._velocity_max, robot.joint_names),
-            guards.check_joint_accelerations(self.qdd, self._acceleration_max, robot.joint_names),
+            guards.check_joint_velocities(self.qd, self._velocity_max, self._joint_names),
+            guards.check_joint_accelerations(self.qdd, self._acceleration_max, self._joint_names),
             guards.check_tcp_speed(self.twist, limits.measured_speed),
             self._workspace.violation(self.pose, "measured TCP", tolerant=True),
             guards.check_force(contact, limits.contact.force_n),
@@ -239,10 +240,10 @@ class ArmMonitor:
         listed = list(names)
         if listed == self._listed:
             return None
-        violation = guards.check_names(listed, self._robot.joint_names, f"joint in {self._robot.topics.joint_states}")
+        violation = guards.check_names(listed, self._joint_names, f"joint in {self._robot.topics.joint_states}")
         if violation is None:
             self._listed = listed
-            self._index = np.array([listed.index(name) for name in self._robot.joint_names])
+            self._index = np.array([listed.index(name) for name in self._joint_names])
         return violation
 
     def _check_stamps(self, topic: str, arrival: Arrival, previous_s: float, stale: Fault) -> Violation | None:

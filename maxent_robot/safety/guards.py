@@ -73,7 +73,7 @@ def check_age(age_s: float, limit_s: float, fault: Fault, subject: str) -> Viola
 
 def check_unit_quaternion(quaternion: Array, subject: str) -> Violation | None:
     """NONFINITE when a quaternion is not a rotation: its norm is not 1."""
-    norm = float(np.linalg.norm(quaternion))
+    norm = math.hypot(*quaternion)
     if abs(norm - 1.0) <= _UNIT_NORM_TOLERANCE:
         return None
     return Violation(Fault.NONFINITE, f"norm of the quaternion of {subject}", norm, 1.0)

@@ -20,7 +20,7 @@ from maxent_robot.safety.limits import JointLimits
 
 Array = NDArray[np.float64]
 
-_DAMPING = 1e-2
+_DAMPED: Array = 1e-2**2 * np.eye(6)
 """Of the least squares, in m and rad: near a singularity the joints are not asked for more than they can give."""
 
 
@@ -54,7 +54,7 @@ class JointLimiter:
         The joint velocities are those of least norm that give the twist.
         """
         jacobian = posture.jacobian
-        gram = jacobian @ jacobian.T + _DAMPING**2 * np.eye(6)
+        gram = jacobian @ jacobian.T + _DAMPED
         velocity = jacobian.T @ np.linalg.solve(gram, np.asarray(twist, dtype=np.float64))
         low, high = self.velocity_limits(posture.q)
         allowed = np.where(velocity < 0.0, -low, high)

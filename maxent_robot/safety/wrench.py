@@ -82,5 +82,5 @@ class WrenchFilter:
         """Contact wrench (6,) in the F/T frame: mean of the window less weight and tare; zeros before any sample."""
         if not self._samples:
             return np.zeros(6)
-        mean = np.mean([wrench for _, wrench in self._samples], axis=0)
+        mean: Array = np.add.reduce([wrench for _, wrench in self._samples]) / len(self._samples)
         return mean - tool_weight(self._mass, self._center_of_mass, ft_quaternion) - self._bias
