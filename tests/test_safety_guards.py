@@ -118,7 +118,7 @@ REACTIONS = {
     "TRACKING_ERROR": "release",
     "COMMAND_JUMP": "freeze",
     "ENTROPY_RANGE": "degrade, reject, hold, controlled_stop",
-    "OUT_OF_DISTRIBUTION": "hold, degrade, reject, controlled_stop",
+    "OUT_OF_DISTRIBUTION": "degrade, reject, hold, controlled_stop",
     "INFERENCE_OVERRUN": "degrade, reject, hold, controlled_stop",
     "BUNDLE_HASH": "controlled_stop",
     "CONTRACT_MISMATCH": "controlled_stop",

@@ -462,7 +462,7 @@ def test_the_target_changes_its_twist_within_the_acceleration_whatever_the_polic
     assert bench.last.interventions["acceleration"] >= 1
 
 
-@pytest.mark.parametrize("changes", [{"entropy": 3.5}, {"inference_s": 0.045}])
+@pytest.mark.parametrize("changes", [{"entropy": 3.5}, {"inference_s": 0.045}, {"novelty": 1.5}])
 def test_a_report_that_is_out_of_range_slows_the_policy_while_it_is(changes: dict[str, Any]) -> None:
     bench = SafetyBench(expected=KNOWN)
     bench.report = GOOD
@@ -474,8 +474,8 @@ def test_a_report_that_is_out_of_range_slows_the_policy_while_it_is(changes: dic
     assert bench.run(bench.limits.degraded_hold_s + 2 * STEP_S).state is State.RUNNING
 
 
-def test_where_the_skill_has_never_been_it_holds_and_can_be_moved_back_but_not_started() -> None:
-    bench = SafetyBench(expected=KNOWN)
+def test_where_the_skill_has_never_been_it_can_hold_and_be_moved_back_but_not_started() -> None:
+    bench = SafetyBench(limits(reactions={"OUT_OF_DISTRIBUTION": "hold"}), expected=KNOWN)
     bench.report = GOOD
     bench.start(FORWARD)
     bench.report = replace(GOOD, novelty=1.5, strangest="tcp_position.x")

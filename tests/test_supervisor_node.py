@@ -146,6 +146,7 @@ def limits_file(tmp_path: Path) -> Path:
         "action_hold_s": 0.6,
     }
     mapping["joints"]["acceleration_fraction"] = 4.0  # the ideal arm has no inertia
+    mapping["reactions"] = {"OUT_OF_DISTRIBUTION": "hold"}
     path = tmp_path / "limits.yaml"
     path.write_text(yaml.safe_dump(mapping))
     return path

@@ -35,7 +35,7 @@ FORGED_S = 0.5
 """A stamp that is farther from now is forged."""
 RECORDER_PARAMETERS = {"decimation": 10}
 
-ADVICE = ("SEQUENCE_GAP", "ENTROPY_RANGE", "INFERENCE_OVERRUN")
+ADVICE = ("SEQUENCE_GAP", "ENTROPY_RANGE", "OUT_OF_DISTRIBUTION", "INFERENCE_OVERRUN")
 """Faults that do not stop the arm as shipped; here they are set to `hold`, so that they have a stop to measure."""
 
 HARDWARE, RUNNING_TOPIC = "driver", "robot_running"

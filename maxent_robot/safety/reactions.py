@@ -61,7 +61,7 @@ CHOICES: dict[Fault, tuple[Reaction, ...]] = {
     Fault.TRACKING_ERROR: (Reaction.RELEASE,),
     Fault.COMMAND_JUMP: (Reaction.FREEZE,),
     Fault.ENTROPY_RANGE: _ADVICE,
-    Fault.OUT_OF_DISTRIBUTION: (Reaction.HOLD, Reaction.DEGRADE, Reaction.REJECT, Reaction.CONTROLLED_STOP),
+    Fault.OUT_OF_DISTRIBUTION: _ADVICE,
     Fault.INFERENCE_OVERRUN: _ADVICE,
     Fault.BUNDLE_HASH: (Reaction.CONTROLLED_STOP,),
     Fault.CONTRACT_MISMATCH: (Reaction.CONTROLLED_STOP,),
