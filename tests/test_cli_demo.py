@@ -161,7 +161,7 @@ def test_an_interruption_leaves_no_process_and_a_closed_recording(demo: Demo, nu
     demo.wait_for_text(demo.directory / "report" / "nodes.log", "started")
     started.send_signal(number)
     _, stderr = started.communicate(timeout=60)
-    assert started.returncode == 130
+    assert started.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert demo.processes() == {}
     with (demo.directory / "report" / "run.mcap").open("rb") as file:
