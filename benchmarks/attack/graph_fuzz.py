@@ -30,6 +30,7 @@ ROUND_S = 4.0
 """Longest time of wild messages before the arm is brought back to the start."""
 CALM_SHARE = 0.75
 """Share of the messages of a policy that are what a policy sends."""
+_DIAGNOSED = ("driver", "driver: x", "camera", "")
 STOPPED_BURST = 5
 """Wild messages at a time once the arm is stopped: it has to stay so."""
 _WILD = (0.0, -0.0, 5e-324, 1e-3, 1.0, -1.0, 50.0, 1e18, -1e308, 1.7e308, math.nan, math.inf, -math.inf)
@@ -74,7 +75,8 @@ class Fuzzer:
     def recover(self) -> None:
         """Take back what would stand in the way for ever."""
         self._attacker.say_running(True)
-        self._attacker.say_diagnosis(DiagnosticStatus.OK, "driver", "")
+        for name in _DIAGNOSED:
+            self._attacker.say_diagnosis(DiagnosticStatus.OK, name, "")
 
     def _value(self) -> float:
         return float(self._generator.choice(_WILD))
@@ -127,7 +129,7 @@ class Fuzzer:
 
     def _say_diagnosis(self) -> None:
         level = bytes([int(self._generator.integers(0, 256))])
-        self._attacker.say_diagnosis(level, str(self._generator.choice(["driver", "driver: x", "camera", ""])), "wild")
+        self._attacker.say_diagnosis(level, str(self._generator.choice(_DIAGNOSED)), "wild")
 
 
 class FuzzRunner(TrialRunner):
