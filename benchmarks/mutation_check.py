@@ -35,11 +35,13 @@ SUPERVISOR = Project(
         "tests/test_safety_parts.py",
         "tests/test_safety_workspace.py",
         "tests/test_safety_joint_limits.py",
+        "tests/test_safety_policy_report.py",
         "tests/test_skill_contract.py",
+        "tests/test_skill_experience.py",
         "tests/test_supervisor.py",
         "tests/test_supervisor_fuzz.py",
     ),
-    support=("tests/conftest.py", "tests/safety_bench.py"),
+    support=("tests/conftest.py", "tests/safety_bench.py", "tests/skill_bundles.py"),
 )
 VERDICTS = ("killed", "excused", "survived")
 INTRODUCTION = """\

@@ -156,7 +156,7 @@ def test_a_mutant_that_hangs_is_killed(project: Project) -> None:
     (project.root / "guard.py").write_text(endless, encoding="utf-8")
     mutant = next(mutant for mutant in project.mutants() if mutant.operator == "skip")
     sandbox = Sandbox(project, project.root / "sandbox")
-    assert sandbox.test(mutant, project.tests, timeout_s=1.0).killed_by == "timeout"
+    assert sandbox.test(mutant, [project.tests], timeout_s=1.0).killed_by == "timeout"
 
 
 def test_nothing_is_judged_when_the_tests_fail_without_a_mutant(

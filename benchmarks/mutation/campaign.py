@@ -102,15 +102,14 @@ class Campaign:
             free.put(sandbox)
 
         def judge(mutant: Mutant) -> Outcome:
-            able = [test for test in tests if test.may_kill(mutant)]
-            if not able:
-                return Outcome("", 0.0)
             last = self._killers.get((mutant.file, mutant.function))
-            able.sort(key=lambda test: test.name != last)
+            able = sorted((test for test in tests if test.may_kill(mutant)), key=lambda test: test.name != last)
+            groups = [group for draws in (False, True) if (group := [test for test in able if test.draws is draws])]
+            groups.sort(key=lambda group: group[0].name != last)
             timeout_s = PATIENCE * sum(test.seconds for test in able) + GRACE_S
             sandbox = free.get()
             try:
-                return sandbox.test(mutant, [test.name for test in able], timeout_s)
+                return sandbox.test(mutant, [[test.name for test in group] for group in groups], timeout_s)
             finally:
                 free.put(sandbox)
 

@@ -16,18 +16,6 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-
-# No simpler example is sought than the first that fails, and a busy machine is no reason to fail.
-settings.register_profile(
-    "mutants",
-    phases=(Phase.explicit, Phase.generate),
-    database=None,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-settings.load_profile("mutants")
 
 
 class EnteredFunctions:
@@ -63,5 +51,22 @@ class EnteredFunctions:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if any("hypothesis" in Path(name.partition("::")[0]).read_text(encoding="utf-8") for name in config.args):
+        draw_the_same_examples()
     if "ENTERED" in os.environ:
         config.pluginmanager.register(EnteredFunctions(config.rootpath, Path(os.environ["ENTERED"])))
+
+
+def draw_the_same_examples() -> None:
+    """Hypothesis seeks no simpler example than the first that fails, and a busy machine is no reason to fail."""
+    from hypothesis import HealthCheck, Phase, settings
+
+    settings.register_profile(
+        "mutants",
+        phases=(Phase.explicit, Phase.generate),
+        database=None,
+        derandomize=True,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    settings.load_profile("mutants")

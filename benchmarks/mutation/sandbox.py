@@ -76,11 +76,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TestCase:
-    """A test by its name in pytest, how long it takes, and the functions, as `file:line`, that run in it or before."""
+    """A test by its name in pytest, how long it takes, and the functions, as `file:line`, that run in it or before.
+
+    `draws`: its file uses hypothesis, which takes longer to import than most tests to run.
+    """
 
     name: str
     seconds: float
     entered: frozenset[str]
+    draws: bool
 
     def may_kill(self, mutant: Mutant) -> bool:
         return mutant.entry == 0 or f"{mutant.file}:{mutant.entry}" in self.entered
@@ -115,15 +119,25 @@ class Sandbox:
             raise MutationError(f"the tests fail without a mutant: {outcome.killed_by}")
         found = json.loads(report.read_text(encoding="utf-8"))
         always = found.pop("")["entered"]
-        return [TestCase(name, test["seconds"], frozenset([*always, *test["entered"]])) for name, test in found.items()]
+        files = {name: (self._directory / name.partition("::")[0]).read_text(encoding="utf-8") for name in found}
+        return [
+            TestCase(name, test["seconds"], frozenset([*always, *test["entered"]]), "hypothesis" in files[name])
+            for name, test in found.items()
+        ]
 
-    def test(self, mutant: Mutant, tests: Sequence[str], timeout_s: float) -> Outcome:
-        """Run tests on a mutant, one after another, until one fails."""
+    def test(self, mutant: Mutant, groups: Sequence[Sequence[str]], timeout_s: float) -> Outcome:
+        """Run tests on a mutant, group after group, until one fails; each group may take so long."""
         path = self._directory / mutant.file
         original = path.read_bytes()
         path.write_text(mutant.text, encoding="utf-8")
         try:
-            return self._run(tests, timeout_s, {})
+            seconds = 0.0
+            for tests in groups:
+                outcome = self._run(tests, timeout_s, {})
+                seconds += outcome.seconds
+                if outcome.killed_by:
+                    break
+            return Outcome(outcome.killed_by, round(seconds, 1))
         finally:
             path.write_bytes(original)
 
@@ -134,7 +148,7 @@ class Sandbox:
 
     def _run(self, tests: Sequence[str], timeout_s: float | None, variables: Mapping[str, str]) -> Outcome:
         environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONPATH": str(self._directory)}
-        environment.update(variables)
+        environment.update({"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables})
         began_s = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, *PYTEST, *tests],
