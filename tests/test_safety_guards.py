@@ -341,13 +341,24 @@ def test_the_contact_is_the_mean_of_ten_milliseconds_also_after_the_stamps_have_
     bench = SafetyBench()
     bench.arm()
     bench.wrenches = False
-    for offset_s in (0.0, -0.3):
+    for offset_s, mean in ((0.0, 8.0), (-0.3, 5.0)):
         for k in range(10):
-            bench.contact = np.array([8.0 + 4.0 * (-1.0) ** k, 0.0, 0.0, 0.0, 0.0, 0.0])
+            bench.contact = np.array([mean + 4.0 * (-1.0) ** k, 0.0, 0.0, 0.0, 0.0, 0.0])
             bench.step()
             bench.send_wrench(stamp_offset_s=offset_s)
-        assert np.linalg.norm(bench.supervisor.arm.contact()[:3]) == pytest.approx(8.0)
+        assert np.linalg.norm(bench.supervisor.arm.contact()[:3]) == pytest.approx(mean)
         bench.contact = np.zeros(6)
+
+
+def test_the_contact_follows_the_wrench_between_two_joint_states() -> None:
+    bench = SafetyBench()
+    bench.arm()
+    bench.contact = np.array([8.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    for _ in range(2):
+        before = np.linalg.norm(bench.supervisor.arm.contact()[:3])
+        bench.now_s += STEP_S
+        bench.send_wrench()
+        assert np.linalg.norm(bench.supervisor.arm.contact()[:3]) > before + 1.0
 
 
 def test_the_contact_follows_the_arm_between_two_wrenches() -> None:
@@ -368,6 +379,13 @@ def test_a_tare_takes_the_last_quarter_of_a_second_and_counts_at_once() -> None:
     bench.run(SIM.contact.tare_window_s + 2 * STEP_S)
     assert bench.supervisor.request_arm(bench.now_s)[0]
     assert np.linalg.norm(bench.supervisor.arm.contact()) < 1e-9
+
+
+def test_without_a_pose_there_is_no_tare() -> None:
+    bench = SafetyBench()
+    bench.joint_states = False
+    bench.run(0.1)
+    assert "too few samples for a tare" in bench.supervisor.arm.tare()
 
 
 def test_one_wrench_is_not_enough_for_a_tare() -> None:
