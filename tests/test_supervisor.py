@@ -602,6 +602,27 @@ def test_a_reset_lets_go_of_what_a_frozen_target_presses_on_with_its_last_comman
     assert bench.step().target is None
 
 
+@pytest.mark.parametrize("axis", [1, 5])
+def test_a_release_outside_the_workspace_does_not_pull_back_into_it(axis: int) -> None:
+    cone = {"reference": HOME.quaternion.tolist(), "tilt_rad": 0.05, "turn_rad": 0.05}
+    walls = {"minimum": [0.3, -0.05, 0.1], "maximum": [0.7, 0.05, 0.7], "orientation": cone}
+    bench = SafetyBench(limits(workspace=walls), follows=False)
+    bench.start()
+    step = np.zeros(6)
+    step[axis] = 0.001
+    while bench.last.state is not State.FAULT:
+        here = bench.measured
+        turned = rotations.multiply(rotations.from_rotvec(step[3:]), here.quaternion)
+        bench.q = CHAIN.inverse(Pose(here.position + step[:3], turned), bench.q)
+        bench.step()
+    assert bench.fault_names == {"WORKSPACE"}
+    assert bench.last.target is not None
+    for _ in range(2):
+        assert distance(bench.last.target, bench.measured) < 1e-9
+        assert np.abs(rotations.difference(bench.last.target.quaternion, bench.measured.quaternion)).max() < 1e-9
+        bench.run(0.1)
+
+
 def test_a_release_that_would_be_a_jump_is_not_sent_and_says_so() -> None:
     bench = SafetyBench(follows=False)
     bench.start()

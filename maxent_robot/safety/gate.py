@@ -83,9 +83,18 @@ class CommandGate:
         self._acting = frozenset()
 
     def advance(
-        self, twist: Array, posture: Posture, measured: Pose, period_s: float, speed: SpeedLimits, expired: bool = False
+        self,
+        twist: Array,
+        posture: Posture,
+        measured: Pose,
+        period_s: float,
+        speed: SpeedLimits,
+        expired: bool = False,
+        holds: bool = False,
     ) -> Violation | None:
         """Move the target by a finite twist (6,) in base axes for `period_s`; the arm is at `posture` and `measured`.
+
+        An arm outside the workspace is pulled back into it, but not where the target only `holds`.
 
         Returns:
             COMMAND_JUMP, and the target stays where it was, when the step is larger than allowed; otherwise None.
@@ -97,7 +106,7 @@ class CommandGate:
         share = self._joints.share(posture, reached) if reached.any() else 1.0
         allowed = share * reached
         target = integrate_target(self.target, allowed, measured, period_s, self._leash)
-        inside = self._workspace.nearest(self.target, target)
+        inside = self._workspace.nearest(self.target, target, measured if holds else None)
         candidate = target if inside is target else self._on_leash(inside, measured)
         if self._workspace.keeps_out(candidate.position):
             candidate = measured

@@ -75,6 +75,11 @@ class SpeedLimits:
     linear_m_s: float = setting(unit="m/s", minimum=0.001, maximum=2.0, doc="translation")
     angular_rad_s: float = setting(unit="rad/s", minimum=0.005, maximum=6.0, doc="rotation")
 
+    def or_faster(self, other: SpeedLimits) -> SpeedLimits:
+        """The higher limit of the two, for each part."""
+        linear = max(self.linear_m_s, other.linear_m_s)
+        return SpeedLimits(linear, max(self.angular_rad_s, other.angular_rad_s))
+
 
 @dataclass(frozen=True)
 class AccelerationLimits:

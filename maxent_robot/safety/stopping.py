@@ -8,7 +8,7 @@ from maxent_robot.control.pose import Pose
 from maxent_robot.safety.arm_monitor import ArmMonitor
 from maxent_robot.safety.fault_log import FaultLog
 from maxent_robot.safety.faults import Violation
-from maxent_robot.safety.gate import CommandGate, limit_speed
+from maxent_robot.safety.gate import CommandGate
 from maxent_robot.safety.motion import ControlledStop, MotionLimits
 from maxent_robot.safety.reactions import Reaction
 from maxent_robot.safety.state_machine import State, StateMachine
@@ -51,7 +51,7 @@ class Stopping:
             self._come_to_rest(reaction)
             return
         if self._task is None:
-            plan = ControlledStop(limit_speed(self._gate.twist, self._motion.speed), self._motion)
+            plan = ControlledStop(self._gate.twist, self._motion)
             self._task = StopTask(plan, now_s, final)
             self._machine.to(State.STOPPING)
         elif final is State.FAULT:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from numpy.typing import ArrayLike
 
@@ -53,7 +54,8 @@ class Supervisor:
         self._pace = PolicyPace(limits)
         self._motion = MotionLimits(limits.move_speed, limits.acceleration, limits.jerk)
         self._longest_step_s = policy.period_s
-        self._stopping = Stopping(self._machine, self._gate, self._arm, self._log, self._motion)
+        stop = replace(self._motion, speed=limits.policy_speed.or_faster(limits.move_speed))
+        self._stopping = Stopping(self._machine, self._gate, self._arm, self._log, stop)
         self._move = MoveRecord()
         self._ticked_s: float | None = None
         self._slack = False
@@ -201,7 +203,7 @@ class Supervisor:
             return self._advance_move(self._move.task, measured, period_s, now_s)
         if self.state in MOVING:
             return self._advance_policy(measured, period_s, now_s)
-        return self._gate.advance(REST, self._arm.posture, measured, period_s, self._limits.move_speed)
+        return self._gate.advance(REST, self._arm.posture, measured, period_s, self._limits.move_speed, holds=True)
 
     def _advance_policy(self, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         ramp = self._pace.ramp(now_s)
@@ -224,9 +226,11 @@ class Supervisor:
     def _advance_move(self, move: MoveTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         if self.state is State.RAMPING:
             self._machine.to(State.RUNNING)
-        if period_s <= 0.0 or self._gate.target is None:
+        if self._gate.target is None:
             return None
-        twist = move.twist(self._gate.target, measured, period_s, self._gate.tension(measured))
+        twist = self._gate.twist
+        if period_s > 0.0:
+            twist = move.twist(self._gate.target, measured, period_s, self._gate.tension(measured))
         jump = self._gate.advance(twist, self._arm.posture, measured, period_s, self._limits.move_speed)
         outcome = move.outcome(measured, self._arm.is_still(), now_s)
         if jump is None and outcome:

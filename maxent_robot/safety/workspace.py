@@ -49,23 +49,28 @@ class Workspace:
         """Whether a position (3,) is inside a keep-out box."""
         return any(box.depth(position) > _GRAZE_M for box in self._keep_out.values())
 
-    def nearest(self, before: Pose, wanted: Pose) -> Pose:
+    def nearest(self, before: Pose, wanted: Pose, at: Pose | None = None) -> Pose:
         """The allowed pose nearest to `wanted` with a free straight way from `before`; `wanted` itself if it is one.
 
-        Where the keep-out boxes leave no way, the position of `before`.
+        Where the keep-out boxes leave no way, the position of `before`. With `at`, box and orientations reach to that
+        pose, where it is outside.
         """
-        position, quaternion = self._position(before.position, wanted.position), self._cone.nearest(wanted.quaternion)
+        low, high = self._low, self._high
+        if at is not None:
+            low, high = np.minimum(low, at.position), np.maximum(high, at.position)
+        position = self._position(before.position, wanted.position, low, high)
+        quaternion = self._cone.nearest(wanted.quaternion, None if at is None else at.quaternion)
         same = np.array_equal(position, wanted.position) and quaternion is wanted.quaternion
         return wanted if same else Pose(position, quaternion)
 
-    def _position(self, before: Array, wanted: Array) -> Array:
-        position = np.clip(wanted, self._low, self._high)
+    def _position(self, before: Array, wanted: Array, low: Array, high: Array) -> Array:
+        position = np.clip(wanted, low, high)
         for _ in range(_PASSES):
             met = [box for box in self._keep_out.values() if box.meets(before, position)]
             if not met:
                 return position
             for box in met:
-                position = np.clip(box.beside(before, position), self._low, self._high)
+                position = np.clip(box.beside(before, position), low, high)
         return before if any(box.meets(before, position) for box in self._keep_out.values()) else position
 
 
@@ -123,23 +128,25 @@ class _Cone:
     def violation(self, quaternion: Array, subject: str, slack_rad: float) -> Violation | None:
         if self._free:
             return None
-        tilt, turn = (float(np.linalg.norm(vector)) for vector in self._vectors(quaternion))
+        tilt, turn = _norms(self._vectors(quaternion))
         for name, value, limit in (("tilt", tilt, self._limits.tilt_rad), ("turn", turn, self._limits.turn_rad)):
             if not value <= limit + slack_rad + _GRAZE_RAD:
                 return Violation(Fault.WORKSPACE, f"{name} of the {subject}", value, limit, "rad")
         return None
 
-    def nearest(self, quaternion: Array) -> Array:
+    def nearest(self, quaternion: Array, at: Array | None) -> Array:
         if self._free:
             return quaternion
-        limits = self._limits
+        limits = [self._limits.tilt_rad, self._limits.turn_rad]
+        if at is not None:
+            limits = [max(limit, angle) for limit, angle in zip(limits, _norms(self._vectors(at)), strict=True)]
         vectors = self._vectors(quaternion)
-        angles = [float(np.linalg.norm(vector)) for vector in vectors]
-        if angles[0] <= limits.tilt_rad and angles[1] <= limits.turn_rad:
+        angles = _norms(vectors)
+        if angles[0] <= limits[0] and angles[1] <= limits[1]:
             return quaternion
         tilt, turn = (
             rotations.from_rotvec(vector * (min(angle, limit) / max(angle, 1e-12)))
-            for vector, angle, limit in zip(vectors, angles, (limits.tilt_rad, limits.turn_rad), strict=True)
+            for vector, angle, limit in zip(vectors, angles, limits, strict=True)
         )
         return rotations.normalize(rotations.multiply(self._reference, rotations.multiply(tilt, turn)))
 
@@ -154,3 +161,7 @@ class _Cone:
         turn = about_z / size if size > 1e-9 else rotations.IDENTITY
         tilt = rotations.multiply(relative, rotations.conjugate(turn))
         return rotations.to_rotvec(tilt), rotations.to_rotvec(turn)
+
+
+def _norms(vectors: tuple[Array, Array]) -> tuple[float, float]:
+    return float(np.linalg.norm(vectors[0])), float(np.linalg.norm(vectors[1]))
