@@ -38,6 +38,7 @@ class Disturbance:
     )
     wrench_dropout: bool = setting(False, doc="the force-torque sensor is silent")
     joint_state_dropout: bool = setting(False, doc="the joint states are silent")
+    controller_inactive: bool = setting(False, doc="the controller listens to no command, and keeps its last one")
     joint_state_delay_s: float = setting(
         0.0, unit="s", minimum=0.0, maximum=2.0, doc="from the measurement of a joint state to its publication"
     )

@@ -128,6 +128,12 @@ class RosGraph:
         self._thread = threading.Thread(target=self._executor.spin_until_future_complete, args=(self._done,))
         self._thread.start()
 
+    def add_node(self, name: str) -> Node:
+        """One more node of this process, spun by the same thread."""
+        node = Node(name, context=self.context, use_global_arguments=False)
+        self._executor.add_node(node)
+        return node
+
     def start(
         self,
         module: str,
@@ -219,8 +225,10 @@ class RosGraph:
             started.stop()
         self._done.set_result(None)
         self._thread.join(10.0)
+        nodes = self._executor.get_nodes()
         self._executor.shutdown(timeout_sec=1.0)
-        self.node.destroy_node()
+        for node in nodes:
+            node.destroy_node()
         self.context.try_shutdown()
 
     def _try_call(self, service_type: Any, name: str, request: Any, timeout_s: float) -> Any:

@@ -252,3 +252,7 @@ def test_it_can_be_disturbed_while_it_runs_and_tells_a_judge_the_truth(ros_graph
     assert disturb(joint_state_dropout=False, wrench_dropout=False, joint_state_delay_s=0.0, payload_kg=1.0)[0]
     wait_until(lambda: len(joints) > still + 5 and len(wrenches) > silent + 5, "both again")
     wait_until(lambda: abs(wrenches[-1].wrench.force.z - wrenches[0].wrench.force.z) > 6.0, "the payload")
+    target = ros_graph.node.create_publisher(PoseStamped, "target_pose", RELIABLE)
+    for inactive, listeners in ((False, 1), (True, 0), (False, 1)):
+        assert disturb(controller_inactive=inactive)[0]
+        wait_until(lambda n=listeners: target.get_subscription_count() == n, "the controller")  # type: ignore[misc]

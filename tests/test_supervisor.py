@@ -205,6 +205,35 @@ def test_a_stop_decelerates_within_the_limit_and_leaves_nothing_pulling() -> Non
     assert bench.supervisor.request_stop(bench.now_s)[0]
 
 
+@pytest.mark.parametrize("move_speed", [0.05, 0.25])
+def test_a_stop_begins_at_the_speed_that_it_stops_however_slow_a_move_has_to_be(move_speed: float) -> None:
+    bench = SafetyBench(limits(move_speed={"linear_m_s": move_speed}))
+    bench.start((0.0, 0.0, 50.0, 0.0, 0.0, 0.0))
+    before = len(targets(bench))
+    bench.supervisor.request_stop(bench.now_s)
+    bench.run(0.3)
+    assert bench.last.state is State.HOLD
+    speed = np.linalg.norm(np.diff(targets(bench)[before - 2 :], axis=0), axis=1) / STEP_S
+    assert speed[0] == pytest.approx(bench.limits.policy_speed.linear_m_s)
+    assert np.diff(speed).max() <= 1e-6
+    assert np.abs(np.diff(speed)).max() <= bench.limits.acceleration.linear_m_s2 * STEP_S + 1e-6
+    jerk = np.diff(speed, 2) / STEP_S**2
+    assert np.abs(jerk[:-1]).max() <= bench.limits.jerk.linear_m_s3 * 1.01
+
+
+def test_the_leash_holds_in_a_cycle_that_takes_no_time() -> None:
+    bench = SafetyBench(follows=False)
+    bench.arm()
+    for offset in (0.014, 0.028):
+        bench.q = CHAIN.inverse(Pose(HOME.position - np.array([offset, 0.0, 0.0]), HOME.quaternion), bench.q)
+        bench.send_joint_state(arrival=bench.arrival(offset))
+    assert bench.supervisor.on_move_target(HOME, ROBOT.base_frame, bench.now_s)[0]
+    command = bench.supervisor.tick(bench.now_s)
+    assert command.source == "move"
+    assert command.target is not None
+    assert command.target.position[0] - bench.measured.position[0] == pytest.approx(0.015)
+
+
 def test_a_move_is_straight_within_its_limits_and_ends_armed() -> None:
     bench = SafetyBench()
     bench.arm()

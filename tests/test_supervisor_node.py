@@ -14,7 +14,7 @@ import yaml
 
 pytest.importorskip("rclpy")
 
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
 from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
@@ -52,6 +52,7 @@ class IdealArm:
     """Publishes joint states and wrenches at 100 Hz and goes to each target pose within one cycle."""
 
     node: Node
+    controller: Node
     joint_names: list[str] = field(default_factory=lambda: list(ROBOT.joint_names))
     force_z: float = 0.0
     publishes_joint_states: bool = True
@@ -63,7 +64,7 @@ class IdealArm:
         self._lock = threading.Lock()
         self._joint_states = self.node.create_publisher(JointState, "joint_states", SENSOR)
         self._wrenches = self.node.create_publisher(WrenchStamped, "wrench", SENSOR)
-        self.controller = self.node.create_subscription(PoseStamped, "target_pose", self._on_target, RELIABLE)
+        self.listener = self.controller.create_subscription(PoseStamped, "target_pose", self._on_target, RELIABLE)
         self.node.create_timer(0.01, self._publish)
 
     @property
@@ -157,8 +158,13 @@ def bench(ros_graph: RosGraph, limits_file: Path) -> Bench:  # noqa: F811
     return start_bench(ros_graph, limits_file)
 
 
+def make_arm(graph: RosGraph, names: list[str] | None = None) -> IdealArm:
+    """The arm of the graph's node, with a controller of the name that the supervisor looks for."""
+    return IdealArm(graph.node, graph.add_node(ROBOT.controller), names or list(ROBOT.joint_names))
+
+
 def start_bench(graph: RosGraph, limits: Path, arm: IdealArm | None = None, **parameters: object) -> Bench:
-    arm = arm or IdealArm(graph.node)
+    arm = arm or make_arm(graph)
     states = graph.collect(DiagnosticStatus, "supervisor/state", LATCHED)
     faults = graph.collect(DiagnosticStatus, "supervisor/fault", LATCHED)
     values = {"robot": "sim", "limits": str(limits), "policy_period_s": 0.2, "autostart": True, **parameters}
@@ -227,7 +233,7 @@ def test_a_move_goes_to_its_goal_and_back_to_armed(bench: Bench) -> None:
 
 @pytest.mark.parametrize("topic", ["joint_states", "wrench"])
 def test_it_does_not_arm_without_a_topic(ros_graph: RosGraph, limits_file: Path, topic: str) -> None:  # noqa: F811
-    arm = IdealArm(ros_graph.node)
+    arm = make_arm(ros_graph)
     arm.publishes_joint_states, arm.publishes_wrench = topic != "joint_states", topic != "wrench"
     bench = start_bench(ros_graph, limits_file, arm)
     wait_until(lambda: f"{topic}: no message yet" in bench.request("arm")[1], f"a refusal that names {topic}", 30.0)
@@ -237,7 +243,7 @@ def test_it_does_not_arm_without_a_topic(ros_graph: RosGraph, limits_file: Path,
 
 def test_it_does_not_arm_when_a_joint_name_is_not_there(ros_graph: RosGraph, limits_file: Path) -> None:  # noqa: F811
     names = ["elbow" if name == "fr3_joint4" else name for name in ROBOT.joint_names]
-    bench = start_bench(ros_graph, limits_file, IdealArm(ros_graph.node, names))
+    bench = start_bench(ros_graph, limits_file, make_arm(ros_graph, names))
     wait_until(lambda: "fr3_joint4 is not there" in bench.request("arm")[1], "a refusal that names the joint", 30.0)
     assert bench.arm.targets == []
 
@@ -355,16 +361,41 @@ def test_limits_can_not_be_changed_once_they_are_in_force(bench: Bench) -> None:
 
 
 def test_a_controller_that_is_gone_is_a_fault(bench: Bench) -> None:
+    bench.graph.collect(PoseStamped, "target_pose", RELIABLE)  # a recorder is not a controller
     bench.arm_it()
-    bench.graph.node.destroy_subscription(bench.arm.controller)
+    bench.arm.controller.destroy_subscription(bench.arm.listener)
     bench.wait_for("FAULT")
     assert bench.fault_names()[-1] == "CONTROLLER_INACTIVE"
-    assert "number of controllers that listen to /target_pose is 0" in bench.request("reset")[1]
+    assert "number of controllers sim_arm that listen to /target_pose is 0" in bench.request("reset")[1]
 
 
-def test_a_policy_whose_quality_of_service_does_not_fit_is_named(bench: Bench) -> None:
-    bench.graph.node.create_publisher(TwistStamped, "candidate_twist", SENSOR)
-    named = "QOS_INCOMPATIBLE: number of publishers on /candidate_twist whose quality of service does not fit is 1"
+@pytest.mark.parametrize("key", ["sim_arm", "sim_arm.state"])
+def test_a_controller_that_its_manager_has_deactivated_is_a_fault(bench: Bench, key: str) -> None:
+    publisher = bench.graph.node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+
+    def say(state: str) -> None:
+        values = [KeyValue(key="joint_state_broadcaster", value="active"), KeyValue(key=key, value=state)]
+        status = DiagnosticStatus(name="controller_manager: Controllers Activity", values=values)
+        publisher.publish(DiagnosticArray(status=[status]))
+
+    bench.arm_it()
+    say("active")
+    time.sleep(0.5)
+    assert bench.state == "ARMED"
+    say("inactive")
+    bench.wait_for("FAULT")
+    assert (
+        bench.faults[-1].message
+        == "CONTROLLER_INACTIVE: state of the controller sim_arm is inactive, allowed is active"
+    )
+    say("active")
+    wait_until(lambda: bench.request("reset")[0], "the reset", 30.0)
+
+
+@pytest.mark.parametrize(("kind", "topic"), [(TwistStamped, "candidate_twist"), (DiagnosticStatus, "policy/telemetry")])
+def test_a_policy_whose_quality_of_service_does_not_fit_is_named(bench: Bench, kind: type, topic: str) -> None:
+    bench.graph.node.create_publisher(kind, topic, SENSOR)
+    named = f"QOS_INCOMPATIBLE: number of publishers on /{topic} whose quality of service does not fit is 1"
     wait_until(lambda: named in bench.values["problem"], "a state that names it", 30.0)
     assert named in bench.request("arm")[1]
 

@@ -37,6 +37,7 @@ class Attacker:
         self._executor = SingleThreadedExecutor(context=context)
         self._executor.add_node(self.node)
         self._publishers: dict[str, Publisher[Any]] = {}
+        self._unheard: dict[str, Publisher[Any]] = {}
         self._setters: dict[str, Client[Any, Any]] = {}
         self._truth: JointState | None = None
         self.node.create_subscription(JointState, "sim_arm/truth/joint_states", self._on_truth, _BEST_EFFORT)
@@ -72,16 +73,16 @@ class Attacker:
 
     def publisher(self, topic: str, kind: type[Any], best_effort: bool = False) -> Publisher[Any]:
         """The publisher of a topic, made now if there is none."""
-        if topic not in self._publishers:
-            self._publishers[topic] = self.node.create_publisher(
-                kind, topic, _BEST_EFFORT if best_effort else _RELIABLE
-            )
-        return self._publishers[topic]
+        publishers, qos = (self._unheard, _BEST_EFFORT) if best_effort else (self._publishers, _RELIABLE)
+        if topic not in publishers:
+            publishers[topic] = self.node.create_publisher(kind, topic, qos)
+        return publishers[topic]
 
-    def leave(self, topic: str) -> None:
+    def leave(self, topic: str, best_effort: bool = False) -> None:
         """Destroy the publisher of a topic."""
-        if topic in self._publishers:
-            self.node.destroy_publisher(self._publishers.pop(topic))
+        publishers = self._unheard if best_effort else self._publishers
+        if topic in publishers:
+            self.node.destroy_publisher(publishers.pop(topic))
 
     def stamp(self, offset_s: float = 0.0) -> Time:
         """Now, or earlier or later."""

@@ -145,6 +145,11 @@ def _pause_policy(session: GraphSession) -> None:
     os.kill(session.pid("policy"), GOES_ON)
 
 
+def _unheard(session: GraphSession) -> None:
+    """A policy that speaks in a way in which the supervisor can't hear it."""
+    session.attacker.publisher("policy/telemetry", DiagnosticStatus, best_effort=True)
+
+
 def _diagnosis(level: bytes) -> Action:
     return lambda session: session.attacker.say_diagnosis(level, f"{HARDWARE}: joint 3", "too hot")
 
@@ -210,6 +215,8 @@ ATTACKS = (
     Attack("CONTRACT_MISMATCH", step=_telemetry(robot="other 000000000000")),
     Attack("SECOND_PUBLISHER", _second_twist, end=lambda s: s.attacker.leave("candidate_twist"), name="of twists"),
     Attack("SECOND_PUBLISHER", _second_command, end=lambda s: s.attacker.leave("target_pose"), name="of commands"),
+    Attack("CONTROLLER_INACTIVE", _disturb(controller_inactive=True), end=_disturb(controller_inactive=False)),
+    Attack("QOS_INCOMPATIBLE", _unheard, end=lambda s: s.attacker.leave("policy/telemetry", best_effort=True)),
     Attack("HARDWARE", _diagnosis(DiagnosticStatus.ERROR), end=_diagnosis(DiagnosticStatus.OK)),
     Attack(
         "ROBOT_SAFETY_STOP",

@@ -103,6 +103,10 @@ class RobotConfig:
     impedance: ImpedanceSetting = setting(ImpedanceSetting())
     tool: ToolSetting = setting(ToolSetting())
     topics: TopicSetting = setting(TopicSetting())
+    controller: str = setting(
+        "",
+        doc="name of the controller, which has to listen, and to be active where its manager says; empty: any listener",
+    )
     hardware: tuple[str, ...] = setting((), doc="beginnings of names of diagnoses whose error is a fault")
 
     @property
@@ -124,9 +128,10 @@ class RobotConfig:
         )
 
     def fingerprint(self) -> str:
-        """Name and a hash of everything else but the topics: equal where two processes mean the same arm and tool."""
+        """Name and a hash of all that is not the graph's: equal where two processes mean the same arm and tool."""
         mapping = to_mapping(self)
-        del mapping["topics"], mapping["hardware"]
+        for section in ("topics", "controller", "hardware"):
+            del mapping[section]
         text = json.dumps(mapping, sort_keys=True)
         return f"{self.name} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -22,6 +22,10 @@ from maxent_robot.safety.faults import Fault, Violation
 MISMATCH_S = 2.0
 """How long a publisher may be known to the graph and not matched: discovery takes a moment."""
 
+CONTROLLERS_ACTIVITY = "Controllers Activity"
+"""End of the name of the diagnosis in which ros2_control's controller_manager lists its controllers and states."""
+ACTIVE = "active"
+
 Report = Callable[[Fault, Violation | None], None]
 
 
@@ -47,9 +51,10 @@ class GraphWatch:
         self._twists, self._inputs, self._controller = twists, inputs, controller
         self._mismatched_since_s: dict[str, float] = {}
         self._hardware: dict[str, str] = {}
+        self._controller_state = ""
         topics = robot.topics
         self._subscriptions: list[Subscription[Any]] = []
-        if robot.hardware:
+        if robot.hardware or robot.controller:
             self._subscriptions.append(
                 node.create_subscription(DiagnosticArray, topics.diagnostics, self._on_diagnostics, DIAGNOSTICS)
             )
@@ -78,9 +83,20 @@ class GraphWatch:
         return None
 
     def _no_controller(self) -> Violation | None:
-        if self._controller is None or self._controller.get_subscription_count() > 0:
+        """CONTROLLER_INACTIVE when it does not listen, or its manager says that it is in another state.
+
+        ros2_control's controllers go on listening while they are inactive, and so may recorders at any time.
+        """
+        if self._controller is None:
             return None
-        subject = f"number of controllers that listen to {self._controller.topic_name}"
+        name, topic = self._robot.controller, self._controller.topic_name
+        if self._controller_state not in ("", ACTIVE):
+            subject = f"state of the controller {name}"
+            return Violation(Fault.CONTROLLER_INACTIVE, subject, self._controller_state, ACTIVE)
+        listeners = self._node.get_subscriptions_info_by_topic(topic)
+        if any(name in ("", listener.node_name) for listener in listeners):
+            return None
+        subject = f"number of controllers {name} that listen to {topic}".replace("  ", " ")
         return Violation(Fault.CONTROLLER_INACTIVE, subject, "0", "at least 1")
 
     def _mismatch(self, now_s: float) -> Violation | None:
@@ -96,6 +112,8 @@ class GraphWatch:
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
+            if status.name.endswith(CONTROLLERS_ACTIVITY):
+                self._read_controllers(status)
             if any(status.name.startswith(name) for name in self._robot.hardware):
                 if status.level in (DiagnosticStatus.ERROR, DiagnosticStatus.STALE):
                     self._hardware[status.name] = status.message
@@ -106,6 +124,12 @@ class GraphWatch:
             Fault.HARDWARE,
             None if broken is None else Violation(Fault.HARDWARE, f"diagnosis of {broken[0]}", broken[1], "no error"),
         )
+
+    def _read_controllers(self, status: DiagnosticStatus) -> None:
+        name = self._robot.controller
+        states = {entry.key.removesuffix(".state"): entry.value for entry in status.values}
+        if name in states:
+            self._controller_state = states[name]
 
     def _on_running(self, message: Bool) -> None:
         stopped = Violation(Fault.ROBOT_SAFETY_STOP, self._robot.topics.running, "false", "true")

@@ -21,21 +21,19 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from numpy.typing import NDArray
 from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
-from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectory
 
-from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig, load_robot
 from maxent_robot.errors import MaxentRobotError
+from maxent_robot.nodes.arm_commands import ArmCommands
 from maxent_robot.nodes.disturbance_parameters import DisturbanceParameters
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
-from maxent_robot.nodes.messages import diagnostic_status, pose_from_msg, pose_stamped, pose_to_msg
+from maxent_robot.nodes.messages import diagnostic_status, pose_stamped, pose_to_msg
 from maxent_robot.nodes.pacer import RealTimePacer
-from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR, publisher_count
+from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 
 if TYPE_CHECKING:
@@ -47,7 +45,7 @@ WARN_PERIOD_S = 2.0
 
 
 class ArmError(MaxentRobotError):
-    """The simulation can't go on, or a command can't be taken."""
+    """The simulation can't go on."""
 
 
 class SimArmNode(ManagedNode):
@@ -85,7 +83,6 @@ class SimArmNode(ManagedNode):
         self._robot = load_robot(self.get_parameter("robot").value)
         controller = self.get_parameter("controller").value or self._robot.backend
         self._driver = ArmDriver(self._robot, *self._scenario_parameters(), controller)
-        self._driver.disturb(self._disturbances.read())
         topics = self._robot.topics
         self._joint_publisher = self._publisher(JointState, topics.joint_states, SENSOR)
         self._wrench_publisher = self._publisher(WrenchStamped, topics.wrench, SENSOR)
@@ -101,12 +98,8 @@ class SimArmNode(ManagedNode):
             else None
         )
         self._clock_publisher = self._publisher(Clock, "/clock", RELIABLE) if self._uses_sim_time() else None
-        if controller == "crisp":
-            commands = self.create_subscription(PoseStamped, topics.target_pose, self._on_target, RELIABLE)
-        else:
-            commands = self.create_subscription(JointTrajectory, topics.joint_trajectory, self._on_trajectory, RELIABLE)
-        self._commands: Subscription[Any] = commands
-        self._made.append((self.destroy_subscription, commands))
+        self._commands = ArmCommands(self, self._robot, self._driver, lambda text: self._warn("command", text))
+        self._made.append((self._commands.listen, False))
         service = self.create_service(Trigger, "sim_arm/new_scenario", self._on_new_scenario)
         self._made.append((self.destroy_service, service))
         self._joint_message = JointState(name=list(self._robot.joint_names))
@@ -115,6 +108,7 @@ class SimArmNode(ManagedNode):
         self._wrench_message.header.frame_id = self._robot.ft_frame
         self._insertion_message = PoseStamped()
         self._insertion_message.header.frame_id = "socket"
+        self._meet(self._disturbances.read())
         self.get_logger().info(
             f"{controller} controller, connector {self._driver.connector}, scenario_seed {self._driver.seed}"
         )
@@ -152,7 +146,11 @@ class SimArmNode(ManagedNode):
     def _disturb(self, disturbance: Disturbance) -> None:
         """Let the arm meet a disturbance; before `configure` there is none yet."""
         if self.is_configured:
-            self._driver.disturb(disturbance)
+            self._meet(disturbance)
+
+    def _meet(self, disturbance: Disturbance) -> None:
+        self._driver.disturb(disturbance)
+        self._commands.listen(not disturbance.controller_inactive)
 
     # One cycle
 
@@ -235,50 +233,6 @@ class SimArmNode(ManagedNode):
         self._diagnostics_publisher.publish(diagnostic_status(level, self.get_name(), text, values))
         if late:
             self._warn("late", f"{text}, {dropped} cycles dropped")
-
-    # Commands
-
-    def _on_target(self, message: PoseStamped) -> None:
-        try:
-            self._driver.set_target(self._read_target(message))
-        except MaxentRobotError as error:
-            self._warn("command", f"target ignored: {error}")
-
-    def _read_target(self, message: PoseStamped) -> Pose:
-        self._require_commandable()
-        if message.header.frame_id != self._robot.base_frame:
-            raise ArmError(f"frame_id is '{message.header.frame_id}', must be '{self._robot.base_frame}'")
-        pose = pose_from_msg(message.pose)
-        norm = float(np.linalg.norm(pose.quaternion))
-        if not np.isfinite(pose.position).all() or not abs(norm - 1.0) < 1e-3:
-            raise ArmError(f"position {pose.position.tolist()}, quaternion of norm {norm:.4f}: not a pose")
-        return Pose.of(pose.position, pose.quaternion)
-
-    def _on_trajectory(self, message: JointTrajectory) -> None:
-        from sim.joint_trajectory import Waypoint
-
-        try:
-            self._require_commandable()
-            if message.header.stamp.sec or message.header.stamp.nanosec:
-                raise ArmError("the stamp is not 0; only trajectories that start at once are taken")
-            points = [
-                Waypoint(
-                    point.time_from_start.sec + 1e-9 * point.time_from_start.nanosec,
-                    np.array(point.positions),
-                    np.array(point.velocities) if len(point.velocities) else None,
-                )
-                for point in message.points
-            ]
-            self._driver.set_trajectory(list(message.joint_names), points)
-        except MaxentRobotError as error:
-            self._warn("command", f"trajectory ignored: {error}")
-
-    def _require_commandable(self) -> None:
-        if not self.is_active:
-            raise ArmError("the arm is not active")
-        publishers = publisher_count(self, self._commands)
-        if publishers > 1:
-            raise ArmError(f"{self._commands.topic_name} has {publishers} publishers, must have one")
 
     def _on_new_scenario(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         connector, seed = self._scenario_parameters()

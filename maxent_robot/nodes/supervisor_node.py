@@ -143,9 +143,9 @@ class SupervisorNode(ManagedNode):
             self._subscription(JointState, topics.joint_states, self._on_joint_state, SENSOR),
             self._subscription(WrenchStamped, topics.wrench, self._on_wrench, SENSOR),
             self._twists,
+            self._subscription(PoseStamped, MOVE_TARGET, self._on_move_target, RELIABLE),
+            self._subscription(DiagnosticStatus, POLICY_TELEMETRY, self._on_telemetry, RELIABLE),
         ]
-        self._subscription(PoseStamped, MOVE_TARGET, self._on_move_target, RELIABLE)
-        self._subscription(DiagnosticStatus, POLICY_TELEMETRY, self._on_telemetry, RELIABLE)
         self._graph = GraphWatch(self, self._robot, self._twists, inputs, self._controller, core.report)
         self._undo.append(self._graph.destroy)
         requests = {

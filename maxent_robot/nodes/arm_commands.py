@@ -1,0 +1,95 @@
+"""What the simulated arm's controller listens to: target poses, or joint trajectories, from one publisher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from rclpy.subscription import Subscription
+from trajectory_msgs.msg import JointTrajectory
+
+from maxent_robot.control.pose import Pose
+from maxent_robot.control.robot import RobotConfig
+from maxent_robot.errors import MaxentRobotError
+from maxent_robot.nodes.managed_node import ManagedNode
+from maxent_robot.nodes.messages import pose_from_msg
+from maxent_robot.nodes.qos import RELIABLE, publisher_count
+
+if TYPE_CHECKING:
+    from sim.arm_driver import ArmDriver
+
+
+class CommandError(MaxentRobotError):
+    """A command can't be taken."""
+
+
+class ArmCommands:
+    """Hands the commands of one topic to the driver; a command that can't be taken is ignored with a warning.
+
+    Args:
+        warn: called with the reason.
+    """
+
+    def __init__(self, node: ManagedNode, robot: RobotConfig, driver: ArmDriver, warn: Callable[[str], None]) -> None:
+        self._node, self._robot, self._driver, self._warn = node, robot, driver, warn
+        self._subscription: Subscription[Any] | None = None
+
+    def listen(self, listening: bool) -> None:
+        """Subscribe, or leave the topic as a controller does that is no longer active; the last command stays."""
+        if not listening and self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+        elif listening and self._subscription is None:
+            self._subscription = self._subscribe()
+
+    def _subscribe(self) -> Subscription[Any]:
+        node, topics = self._node, self._robot.topics
+        if self._driver.controller == "crisp":
+            return node.create_subscription(PoseStamped, topics.target_pose, self._on_target, RELIABLE)
+        return node.create_subscription(JointTrajectory, topics.joint_trajectory, self._on_trajectory, RELIABLE)
+
+    def _on_target(self, message: PoseStamped) -> None:
+        try:
+            self._driver.set_target(self._read_target(message))
+        except MaxentRobotError as error:
+            self._warn(f"target ignored: {error}")
+
+    def _read_target(self, message: PoseStamped) -> Pose:
+        self._require_commandable()
+        if message.header.frame_id != self._robot.base_frame:
+            raise CommandError(f"frame_id is '{message.header.frame_id}', must be '{self._robot.base_frame}'")
+        pose = pose_from_msg(message.pose)
+        norm = float(np.linalg.norm(pose.quaternion))
+        if not np.isfinite(pose.position).all() or not abs(norm - 1.0) < 1e-3:
+            raise CommandError(f"position {pose.position.tolist()}, quaternion of norm {norm:.4f}: not a pose")
+        return Pose.of(pose.position, pose.quaternion)
+
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        from sim.joint_trajectory import Waypoint
+
+        try:
+            self._require_commandable()
+            if message.header.stamp.sec or message.header.stamp.nanosec:
+                raise CommandError("the stamp is not 0; only trajectories that start at once are taken")
+            points = [
+                Waypoint(
+                    point.time_from_start.sec + 1e-9 * point.time_from_start.nanosec,
+                    np.array(point.positions),
+                    np.array(point.velocities) if len(point.velocities) else None,
+                )
+                for point in message.points
+            ]
+            self._driver.set_trajectory(list(message.joint_names), points)
+        except MaxentRobotError as error:
+            self._warn(f"trajectory ignored: {error}")
+
+    def _require_commandable(self) -> None:
+        if not self._node.is_active:
+            raise CommandError("the arm is not active")
+        if self._subscription is None:
+            raise CommandError("the controller is not active")
+        publishers = publisher_count(self._node, self._subscription)
+        if publishers > 1:
+            raise CommandError(f"{self._subscription.topic_name} has {publishers} publishers, must have one")
