@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import mutation_check
+from mutation import sandbox as sandboxes
 from mutation.excuses import EXCUSES, Excuse, excused
 from mutation.mutants import mutants_of
 from mutation.sandbox import MutationError, Project, Sandbox
@@ -151,12 +152,16 @@ def test_what_disables_a_guard_is_killed_and_what_changes_nothing_survives_until
     assert "excused, yet killed by tests/test_guard.py::test_sums: guard.py:6 never" in capsys.readouterr().out
 
 
-def test_a_mutant_that_hangs_is_killed(project: Project) -> None:
+@pytest.mark.parametrize(("test_s", "all_s"), [(1, 60.0), (60, 1.0)])
+def test_a_mutant_that_hangs_is_killed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, test_s: int, all_s: float
+) -> None:
+    monkeypatch.setattr(sandboxes, "DEADLINE_S", test_s)
     endless = GUARD.replace("if values:\n        return sum(values)", "while values:\n        values.pop()")
     (project.root / "guard.py").write_text(endless, encoding="utf-8")
     mutant = next(mutant for mutant in project.mutants() if mutant.operator == "skip")
     sandbox = Sandbox(project, project.root / "sandbox")
-    assert sandbox.test(mutant, [project.tests], timeout_s=1.0).killed_by == "timeout"
+    assert sandbox.test(mutant, [project.tests], timeout_s=all_s).killed_by == "timeout"
 
 
 def test_nothing_is_judged_when_the_tests_fail_without_a_mutant(

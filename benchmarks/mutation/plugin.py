@@ -1,13 +1,15 @@
 """Plugin of pytest in a sandbox: the same examples for every mutant, and which functions a test enters.
 
 With the variable ENTERED set to a file, that file gets, for each test, its seconds and the functions of the project
-that it enters, each as `file:line`; under an empty name those that are entered outside any test, as on import.
+that it enters, each as `file:line`; under an empty name those that are entered outside any test, as on import. With
+the variable DEADLINE_S, a test that takes longer ends the process by SIGALRM.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -50,9 +52,24 @@ class EnteredFunctions:
         return {"seconds": round(seconds, 3), "entered": sorted(ours)}
 
 
+class Deadline:
+    """Ends the process when a test hangs."""
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self) -> Iterator[None]:
+        signal.alarm(self._seconds)
+        yield
+        signal.alarm(0)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if any("hypothesis" in Path(name.partition("::")[0]).read_text(encoding="utf-8") for name in config.args):
         draw_the_same_examples()
+    if "DEADLINE_S" in os.environ:
+        config.pluginmanager.register(Deadline(int(os.environ["DEADLINE_S"])))
     if "ENTERED" in os.environ:
         config.pluginmanager.register(EnteredFunctions(config.rootpath, Path(os.environ["ENTERED"])))
 

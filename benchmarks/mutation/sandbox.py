@@ -23,6 +23,8 @@ from mutation.mutants import Mutant, mutants_of
 
 TIMEOUT = "timeout"
 """What is said to have killed a mutant whose tests did not end."""
+DEADLINE_S = 30
+"""Of each test on a mutant; the slowest takes some 5 s."""
 PYTEST = ("-m", "pytest", "-x", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-p", "mutation_plugin")
 PLUGIN = Path(__file__).with_name("plugin.py")
 
@@ -133,7 +135,7 @@ class Sandbox:
         try:
             seconds = 0.0
             for tests in groups:
-                outcome = self._run(tests, timeout_s, {})
+                outcome = self._run(tests, timeout_s, {"DEADLINE_S": str(DEADLINE_S)})
                 seconds += outcome.seconds
                 if outcome.killed_by:
                     break
@@ -162,7 +164,8 @@ class Sandbox:
         )
         try:
             output, _ = self._process.communicate(timeout=timeout_s)
-            killed_by = _first_failure(output, self._process.returncode)
+            status = self._process.returncode
+            killed_by = TIMEOUT if status == -signal.SIGALRM else _first_failure(output, status)
         except subprocess.TimeoutExpired:
             self.stop()
             self._process.communicate()
