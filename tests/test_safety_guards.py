@@ -350,6 +350,23 @@ def test_the_contact_is_the_mean_of_ten_milliseconds_also_after_the_stamps_have_
         bench.contact = np.zeros(6)
 
 
+def test_velocities_are_estimated_from_two_positions_that_follow_each_other() -> None:
+    bench = SafetyBench()
+    bench.joint_states = False
+
+    def say(offset_rad: float, **changes: object) -> float:
+        bench.now_s += 0.01
+        bench.send_joint_state(np.array(ROBOT.home) + offset_rad, velocities=[], arrival=bench.arrival(), **changes)
+        return float(np.abs(bench.supervisor.arm.qd).max())
+
+    assert say(0.0, names=["elbow"] * 7) == 0.0
+    assert say(0.0) == 0.0
+    assert say(0.005) == pytest.approx(0.5)
+    say(0.01, names=["elbow"] * 7)
+    assert say(0.012) == pytest.approx(0.5), "not the 0.007 rad in 10 ms that it looks like"
+    assert say(0.013) == pytest.approx(0.1)
+
+
 def test_the_contact_follows_the_wrench_between_two_joint_states() -> None:
     bench = SafetyBench()
     bench.arm()

@@ -43,6 +43,8 @@ class ArmMonitor:
         self._listed: list[str] = []
         self._index: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         self._joint_stamp_s = self._wrench_stamp_s = -math.inf
+        self._joint_gap = True
+        """The last joint state was not a good one."""
         self._contact: Array | None = None
         self._tared_s = -math.inf
         self.joint_watchdog = Watchdog(limits.ages.joint_state_s)
@@ -62,6 +64,8 @@ class ArmMonitor:
         self, names: Sequence[str], positions: ArrayLike, velocities: ArrayLike, arrival: Arrival
     ) -> Violation | None:
         """Take a joint state; `velocities` may be empty, they are then estimated from the last two positions.
+
+        After a message that fails, and at first, there are no two: then the velocities stay as they are.
 
         Args:
             names: joint names as they stand in the message.
@@ -83,7 +87,7 @@ class ArmMonitor:
         )
         self._joint_stamp_s, previous_stamp_s = arrival.stamp_s, self._joint_stamp_s
         if violation is not None:
-            self.bad_messages[topic] = violation
+            self.bad_messages[topic], self._joint_gap = violation, True
             return violation
         self.bad_messages.pop(topic, None)
         if arrival.stamp_s == previous_stamp_s:
@@ -91,10 +95,10 @@ class ArmMonitor:
         q = q_all[self._index]
         if len(qd_all):
             self.qd = qd_all[self._index]
-        elif self.pose is not None:
+        elif not self._joint_gap:
             with np.errstate(over="ignore"):  # infinite is over any limit
                 self.qd = (q - self.q) / (arrival.stamp_s - previous_stamp_s)
-        self.q = q
+        self.q, self._joint_gap = q, False
         self._differentiate(arrival.stamp_s)
         self.pose, self._contact = self._chain.forward(q), None
         with np.errstate(invalid="ignore", over="ignore"):
