@@ -133,7 +133,7 @@ def run_attacks(
                     strikes.append(strike)
                 if strike is None or (problem and not attack.fatal):
                     problems.append(f"{attack.label}: {problem}")
-                if problem:
+                if problem or attack.fatal:
                     break
         truth = session.truth()
         spoiled = [strike for strike in strikes if truth.state_at(strike.began_s) in STOPPED_STATES]
