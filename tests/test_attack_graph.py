@@ -101,6 +101,9 @@ def test_rest_is_the_last_motion_and_never_where_it_still_moves() -> None:
     seen.motion.tcp_speed_m_s[40:60] = 0.05
     assert seen.motion.rest_s(100.0, 101.0) == pytest.approx(59 * 0.005)
     assert seen.motion.rest_s(100.3, 101.0) == 0.0
+    seen.motion.joint_velocities[70, 2] = 0.06
+    assert seen.motion.rest_s(100.0, 101.0) == pytest.approx(70 * 0.005)
+    assert seen.motion.tcp_rest_s(100.0, 101.0) == pytest.approx(59 * 0.005)
     seen.motion.joint_velocities[-1, 2] = 0.2
     assert seen.motion.rest_s(100.0, 101.0) is None
     seen.target[:30, 0] = 0.5 + 1e-4 * np.arange(30)

@@ -147,6 +147,7 @@ def _record(strike: Strike, truth: Truth) -> dict[str, Any]:
         **asdict(strike),
         "detected_s": truth.detected_s(strike.began_s, strike.fault),
         "target_rest_s": truth.target_rest_s(strike.began_s, strike.ended_s),
+        "tcp_rest_s": truth.motion.tcp_rest_s(strike.began_s, strike.ended_s),
         "rest_s": truth.motion.rest_s(strike.began_s, strike.ended_s),
         "peak_contact_n": truth.peak_contact_n(strike.began_s, strike.ended_s),
         "faults": truth.faults_between(strike.began_s, strike.ended_s),

@@ -18,9 +18,9 @@ commands, revisions and machine.
 The shipped skill `plug_insertion` inserts in `sim_arm` in real time, its actions sampled; every attack comes at a
 random moment of a search, in a scenario of its own. An observer in a process of its own, which shares no code with the
 supervisor, records the true joint positions, the true contact and what was published. *Detected* is from the attack to
-the fault's first message by its own name; *target at rest* to the first stand of the target; *arm at rest* to the last
-motion of the arm for good (TCP over 1 cm/s or a joint over 0.05 rad/s). Times in ms: median / 99th percentile /
-greatest. *Contact* is the greatest true contact force, mean of 10 ms. The limits are those shipped for
+the fault's first message by its own name; *target at rest* to the first stand of the target; *TCP at rest* to its
+last speed over 1 cm/s, *all at rest* to that or to the last joint's over 0.05 rad/s. Times in ms: median / 99th
+percentile / greatest. *Contact* is the greatest true contact force, mean of 10 ms. The limits are those shipped for
 `sim`, but that faults which are only noted there end in `hold` here.
 """
 
@@ -30,8 +30,8 @@ def report(document: dict[str, Any]) -> str:
     records = document["records"]
     lines = [
         INTRODUCTION,
-        "| attack | n | detected by its name | detected | target at rest | arm at rest | contact | ends in |",
-        "| --- | ---: | ---: | --- | --- | --- | ---: | --- |",
+        "| attack | n | by its name | detected | target at rest | TCP at rest | all at rest | contact | ends in |",
+        "| --- | ---: | ---: | --- | --- | --- | --- | ---: | --- |",
     ]
     for attack in ATTACKS:
         found = [record for record in records if record["attack"] == attack.label]
@@ -52,6 +52,7 @@ def _row(attack: Attack, found: Sequence[dict[str, Any]]) -> str:
         named,
         _times(detected) if attack.fault else "-",
         _times([record["target_rest_s"] for record in found]) if not attack.harmless else "-",
+        _times([record["tcp_rest_s"] for record in found]) if not attack.harmless else "-",
         _times([record["rest_s"] for record in found]) if not attack.harmless else "-",
         f"{max(record['peak_contact_n'] for record in found):.1f} N",
         ", ".join(sorted(states)),

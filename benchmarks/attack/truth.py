@@ -47,9 +47,16 @@ class TrueMotion:
     tcp_speed_m_s: Array
 
     def rest_s(self, since_s: float, until_s: float) -> float | None:
-        """Time from `since_s` until the arm rests for good, as far as `until_s` tells; None where it does not."""
+        """Time from `since_s` until TCP and joints rest for good, as far as `until_s` tells; None where they do not."""
+        turning = np.abs(self.joint_velocities).max(axis=1) > REST_RAD_S
+        return self._until_none(turning | (self.tcp_speed_m_s > REST_M_S), since_s, until_s)
+
+    def tcp_rest_s(self, since_s: float, until_s: float) -> float | None:
+        """The same for the TCP alone; the hand may still be turning about it."""
+        return self._until_none(self.tcp_speed_m_s > REST_M_S, since_s, until_s)
+
+    def _until_none(self, moving: NDArray[np.bool_], since_s: float, until_s: float) -> float | None:
         window = (self.time_s >= since_s) & (self.time_s <= until_s)
-        moving = (self.tcp_speed_m_s > REST_M_S) | (np.abs(self.joint_velocities).max(axis=1) > REST_RAD_S)
         times = self.time_s[window]
         if not len(times):
             return None
