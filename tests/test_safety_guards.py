@@ -398,6 +398,12 @@ def test_a_tare_takes_the_last_quarter_of_a_second_and_counts_at_once() -> None:
     assert np.linalg.norm(bench.supervisor.arm.contact()) < 1e-9
 
 
+def test_nothing_is_found_where_nothing_is_wrong() -> None:
+    bench = SafetyBench()
+    bench.arm()
+    assert bench.supervisor.arm.violations(bench.now_s) == []
+
+
 def test_without_a_pose_there_is_no_tare() -> None:
     bench = SafetyBench()
     bench.joint_states = False

@@ -93,6 +93,14 @@ def test_the_supervisor_expects_the_actor_and_the_entropies_of_the_bundle(tmp_pa
         expected_policy(load_robot("ur5e"), bundle.manifest.policy_period_s, str(bundle.directory))
 
 
+def test_of_any_skill_and_of_one_that_does_not_say_what_it_has_met_no_entropy_is_expected(tmp_path: Path) -> None:
+    anyone = expected_policy(ROBOT, 0.1)
+    assert (anyone.actor_sha256, anyone.entropy, anyone.robot) == ("", None, ROBOT.fingerprint())
+    bundle = make_bundle(tmp_path, "silent", evaluation={})
+    expected = expected_policy(ROBOT, bundle.manifest.policy_period_s, str(bundle.directory))
+    assert (expected.actor_sha256, expected.entropy) == (bundle.manifest.files["actor.onnx"], None)
+
+
 def test_the_fingerprint_of_a_robot_depends_on_what_it_is_and_not_on_its_topics() -> None:
     assert ROBOT.fingerprint().startswith("sim ")
     assert len({load_robot(name).fingerprint() for name in ("sim", "fr3", "ur5e")}) == 3
