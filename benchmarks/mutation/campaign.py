@@ -43,13 +43,14 @@ class Campaign:
         self._tests = project.tests_digest()
         document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"verdicts": []}
         known = {record["key"]: record for record in document["verdicts"]}
-        keys = {self._key(mutant): mutant for mutant in self.mutants}
+        keys = [self._key(mutant) for mutant in self.mutants]
         self._records: dict[str, Record] = {key: known[key] for key in keys if key in known}
         self._provenance = document.get("provenance")
-        self._killers: dict[tuple[str, str], str] = {}
-        """By file and function the test that killed a mutant last: a likely killer of the next one there."""
-        for key, record in self._records.items():
-            self._remember(keys[key], record["killed_by"])
+        self._killers: dict[tuple[str, ...], str] = {}
+        """The test that killed a mutant last, by what was changed, and by file and function: a likely killer again."""
+        for record in document["verdicts"]:
+            file = record["mutant"].partition(":")[0]
+            self._remember(file, record["in"], record["change"], record["killed_by"])
 
     def records(self) -> list[Record]:
         """What is known, in the order of the mutants, with the excuses."""
@@ -73,7 +74,7 @@ class Campaign:
             with tqdm(total=len(missing), unit="mutant", disable=None) as progress:
                 for mutant, outcome in self._outcomes(missing, sandboxes, tests):
                     self._records[self._key(mutant)] = {"killed_by": outcome.killed_by, "seconds": outcome.seconds}
-                    self._remember(mutant, outcome.killed_by)
+                    self._remember(mutant.file, mutant.function, mutant.change, outcome.killed_by)
                     self.save()
                     progress.update()
                     if not outcome.killed_by and mutant.digest not in self._excused:
@@ -90,9 +91,13 @@ class Campaign:
                 found.append(f"excused, yet killed by {killed_by}: {mutant.title}")
         return found
 
-    def _remember(self, mutant: Mutant, killed_by: str) -> None:
+    def _remember(self, file: str, function: str, change: str, killed_by: str) -> None:
         if "::" in killed_by:
-            self._killers[mutant.file, mutant.function] = killed_by
+            self._killers[file, function] = self._killers[file, function, change] = killed_by
+
+    def _likely_killer(self, mutant: Mutant) -> str | None:
+        place = mutant.file, mutant.function
+        return self._killers.get((*place, mutant.change)) or self._killers.get(place)
 
     def _outcomes(
         self, mutants: Sequence[Mutant], sandboxes: Sequence[Sandbox], tests: Sequence[TestCase]
@@ -102,7 +107,7 @@ class Campaign:
             free.put(sandbox)
 
         def judge(mutant: Mutant) -> Outcome:
-            last = self._killers.get((mutant.file, mutant.function))
+            last = self._likely_killer(mutant)
             able = sorted((test for test in tests if test.may_kill(mutant)), key=lambda test: test.name != last)
             groups = [group for draws in (False, True) if (group := [test for test in able if test.draws is draws])]
             groups.sort(key=lambda group: group[0].name != last)
