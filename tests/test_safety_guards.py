@@ -19,9 +19,9 @@ from maxent_robot.safety import guards
 from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.force_balance import ForceBalance
-from maxent_robot.safety.gate import CommandGate, limit_speed
+from maxent_robot.safety.gate import CommandGate, limit_change, limit_speed
 from maxent_robot.safety.joint_limits import JointLimiter, Posture
-from maxent_robot.safety.limits import JumpLimits, SpeedLimits, SupervisorLimits, load_limits
+from maxent_robot.safety.limits import AccelerationLimits, JumpLimits, SpeedLimits, SupervisorLimits, load_limits
 from maxent_robot.safety.motion import ControlledStop, JerkLimitedMove, MotionLimits
 from maxent_robot.safety.move import MoveTask
 from maxent_robot.safety.policy_input import PolicyInput
@@ -492,6 +492,21 @@ def test_a_speed_is_limited_in_each_part_by_itself() -> None:
 
 
 # Balance of impedance and sensor
+
+
+def test_each_part_of_a_twist_changes_by_its_own_limit_from_what_it_was() -> None:
+    acceleration = AccelerationLimits(1.0, 4.0)
+    before = np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.5])
+
+    def changed(linear: float, angular: float) -> list[float]:
+        wanted = before + [linear, 0.0, 0.0, 0.0, 0.0, angular]
+        return (limit_change(before, wanted, acceleration, 0.01) - before)[[0, 5]].tolist()
+
+    assert changed(0.5, 0.01) == pytest.approx([0.01, 0.01])
+    assert changed(-0.005, 0.5) == pytest.approx([-0.005, 0.04])
+    assert changed(-0.5, -0.5) == pytest.approx([-0.01, -0.04])
+    wanted = before + 0.005
+    assert limit_change(before, wanted, acceleration, 0.01) is wanted
 
 
 def balance() -> ForceBalance:
