@@ -15,6 +15,7 @@ from safety_bench import CHAIN, HOME, POLICY_PERIOD_S, ROBOT, STEP_S, SafetyBenc
 from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
 from maxent_robot.errors import ConfigError
+from maxent_robot.safety.command import Command
 from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.policy_report import ExpectedPolicy, PolicyReport
 from maxent_robot.safety.reactions import CHOICES, Reaction, reactions
@@ -599,6 +600,27 @@ def test_a_release_puts_the_target_on_the_measured_pose_at_once(fault: Fault) ->
     bench.step()
     assert bench.last.state is State.FAULT
     assert bench.last.distance_m < 1e-9
+
+
+@pytest.mark.parametrize("twist", [(0.15, 0.0, 0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0, 0.0, 0.5)])
+def test_a_target_without_fresh_twists_rests_after_two_periods(twist: tuple[float, ...]) -> None:
+    bench = SafetyBench()
+    bench.start(twist)
+    bench.silence(alive=True)
+    began = len(bench.commands)
+    bench.run(2 * POLICY_PERIOD_S + 0.05)
+    steps = [_step(before, after) for before, after in itertools.pairwise(bench.commands[began - 1 :])]
+    assert min(steps[: round(1.2 * POLICY_PERIOD_S / STEP_S)]) == pytest.approx(max(steps)), "a little late is nothing"
+    assert max(steps[round(2 * POLICY_PERIOD_S / STEP_S) :]) < 1e-6
+    assert max(steps[round(1.2 * POLICY_PERIOD_S / STEP_S) + 1 :]) > 0.0
+
+
+def _step(before: Command, after: Command) -> float:
+    """How far the target has gone and turned, m and rad."""
+    assert before.target is not None
+    assert after.target is not None
+    turn = rotations.difference(after.target.quaternion, before.target.quaternion)
+    return distance(before.target, after.target) + float(np.linalg.norm(turn))
 
 
 def test_a_silent_policy_is_no_reason_to_go_on_pushing() -> None:

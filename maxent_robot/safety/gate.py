@@ -73,6 +73,12 @@ class CommandGate:
         self.interventions: dict[str, int] = dict.fromkeys(_INTERVENTIONS, 0)
         self._acting: frozenset[str] = frozenset()
 
+    @property
+    def braking_s(self) -> float:
+        """How long the target takes to come to rest from its twist within the acceleration limits."""
+        linear = math.hypot(*self.twist[:3]) / self._acceleration.linear_m_s2
+        return max(linear, math.hypot(*self.twist[3:]) / self._acceleration.angular_rad_s2)
+
     def latch(self, pose: Pose) -> None:
         """Begin from a pose, without a check of the step: the arm is there."""
         self.target, self.twist = pose, REST

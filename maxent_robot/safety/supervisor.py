@@ -220,7 +220,8 @@ class Supervisor:
             self._slack = True  # nobody asks for the force that the target stands for
             return self._gate.release(measured)
         self._slack = self._slack and expired
-        twist = REST if expired else ramp * self._policy.twist
+        fades = self._policy.fades(now_s, self._gate.braking_s + period_s)
+        twist = REST if expired or fades else ramp * self._policy.twist
         return self._gate.advance(twist, self._arm.posture, measured, period_s, speed, late)
 
     def _advance_move(self, move: MoveTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
