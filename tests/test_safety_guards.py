@@ -589,6 +589,18 @@ def advance(gate: CommandGate, twist: Any, measured: Pose = HOME, period_s: floa
     return gate.advance(np.array(twist, dtype=np.float64), POSTURE, measured, period_s, SpeedLimits(0.1, 0.5))
 
 
+def test_a_gate_that_is_cleared_or_latched_stands_still() -> None:
+    moving = gate()
+    moving.latch(HOME)
+    for stand in (moving.clear, lambda: moving.latch(HOME)):
+        moving.latch(HOME)
+        advance(moving, FORWARD)
+        assert moving.twist.any()
+        assert moving.braking_s > 0.0
+        stand()
+        assert not moving.twist.any()
+
+
 def test_a_gate_without_a_target_moves_nothing() -> None:
     empty = gate()
     with pytest.raises(ValueError, match="nothing latched"):
