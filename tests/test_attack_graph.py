@@ -43,7 +43,7 @@ def truth(n: int = 200) -> Truth:
     tcp = np.tile([0.5, 0.0, 0.3], (n, 1))
     motion = TrueMotion(time_s, np.tile(HOME, (n, 1)), np.zeros((n, 7)), tcp, np.zeros(n))
     target = np.hstack([tcp, np.tile([1.0, 0.0, 0.0, 0.0], (n, 1))])
-    return Truth(BOUNDS, motion, time_s, np.zeros(n), time_s, target, [], [])
+    return Truth(BOUNDS, motion, time_s, np.zeros(n), time_s, target, [], [], time_s[::10])
 
 
 def test_what_keeps_every_bound_is_no_violation() -> None:
@@ -111,6 +111,16 @@ def test_rest_is_the_last_motion_and_never_where_it_still_moves() -> None:
     assert seen.target_rest_s(100.0, 101.0) == pytest.approx(29 * 0.005)
 
 
+def test_a_silence_begins_with_the_last_twist_before_it() -> None:
+    seen = truth()
+    assert seen.silent_s(100.3, 100.9) is None
+    heard = np.delete(seen.twist_s, [9, 10, 11, 12])
+    seen = dataclasses.replace(seen, twist_s=heard)
+    seen.target[: 85 + 1, 0] = 0.5 + 1e-4 * np.arange(86)
+    seen.target[86:, 0] = seen.target[85, 0]
+    assert seen.silent_s(100.42, 100.9) == pytest.approx(85 * 0.005 - 0.4)
+
+
 def test_a_fault_is_detected_by_its_own_name_after_the_attack() -> None:
     seen = dataclasses.replace(truth(), faults=[(99.0, "FORCE"), (100.2, "TORQUE"), (100.4, "FORCE"), (100.5, "NONE")])
     assert seen.detected_s(100.0, "FORCE") == pytest.approx(0.4)
@@ -124,7 +134,7 @@ def test_the_kinematics_of_the_observer_agree_with_those_of_the_stack(tmp_path: 
     empty = np.zeros(0)
     np.savez(
         tmp_path / "t.npz", joints=rows, contact=np.zeros((0, 4)), target=np.zeros((0, 8)), state=empty.astype(str),
-        state_s=empty, fault=empty.astype(str), fault_s=empty,
+        state_s=empty, fault=empty.astype(str), fault_s=empty, twist=empty,
     )  # fmt: skip
     seen = load_truth(tmp_path / "t.npz", BOUNDS)
     np.testing.assert_allclose(seen.motion.tcp[0], ROBOT.chain().forward(q).position, atol=1e-9)

@@ -40,6 +40,7 @@ class Attack:
         armed: it is made while the arm is held, and not while the skill runs.
         fatal: a process is gone afterwards: a fresh graph for each.
         brief: it is undone as soon as the arm is stopped, because the arm can't rest, or can't be seen, while it lasts.
+        silent: the policy's twists end.
         harmless: the arm has to go on as if nothing were.
         name: of the attack, where one fault is provoked in several ways.
     """
@@ -52,6 +53,7 @@ class Attack:
     fatal: bool = False
     brief: bool = False
     harmless: bool = False
+    silent: bool = False
     name: str = ""
 
     @property
@@ -193,9 +195,9 @@ ATTACKS = (
         name="driver stopped",
     ),
     Attack("STALE_WRENCH", _disturb(wrench_dropout=True), end=_disturb(wrench_dropout=False)),
-    Attack("STALE_ACTION", _foreign_socket, end=_own_socket),
+    Attack("STALE_ACTION", _foreign_socket, end=_own_socket, silent=True),
     Attack("CLOCK_JUMP", step=_joints(offset_s=30.0)),
-    Attack("SEQUENCE_GAP", _pause_policy, name=f"policy stopped for {GAP_S} s"),
+    Attack("SEQUENCE_GAP", _pause_policy, silent=True, name=f"policy stopped for {GAP_S} s"),
     Attack("NONFINITE", step=lambda session: session.attacker.say_wrench([np.nan] * 6)),
     Attack("NAME_OR_SIZE_MISMATCH", step=_renamed),
     Attack("JOINT_POSITION", step=_beyond_limit),
@@ -223,13 +225,15 @@ ATTACKS = (
         lambda session: session.attacker.say_running(False),
         end=lambda session: session.attacker.say_running(True),
     ),
-    Attack("HEARTBEAT_LOST", _signal("policy", STOPPED), end=_signal("policy", GOES_ON), name="policy stopped"),
-    Attack("HEARTBEAT_LOST", _signal("policy", KILLED), fatal=True, name="policy killed"),
+    Attack(
+        "HEARTBEAT_LOST", _signal("policy", STOPPED), end=_signal("policy", GOES_ON), silent=True, name="policy stopped"
+    ),
+    Attack("HEARTBEAT_LOST", _signal("policy", KILLED), fatal=True, silent=True, name="policy killed"),
     Attack("OPERATOR_STOP", _stop),
     Attack("", _signal("supervisor", KILLED), fatal=True, name="supervisor killed"),
     Attack("", _signal("supervisor", STOPPED), end=_signal("supervisor", GOES_ON), name="supervisor stopped"),
     Attack("", _signal("recorder", STOPPED), end=_signal("recorder", GOES_ON), harmless=True, name="recorder stopped"),
     Attack("", _full_disk, fatal=True, harmless=True, name="no room for the recording"),
-    Attack("", _hog, end=_unhog, harmless=True, name="four busy processes"),
+    Attack("", _hog, end=_unhog, name="four busy processes"),
 )
 """Of the shipped policy, on the plug, while it searches."""

@@ -37,9 +37,24 @@ def report(document: dict[str, Any]) -> str:
         found = [record for record in records if record["attack"] == attack.label]
         if found:
             lines.append(_row(attack, found))
+    lines += ["", *_silence(records)]
     machine = document["provenance"]["machine"]
     lines += ["", f"Measured on {machine['cpu']}, {machine['cores']} cores, {document['provenance']['date'][:10]}.", ""]
     return "\n".join(lines)
+
+
+def _silence(records: Sequence[dict[str, Any]]) -> list[str]:
+    lines = [
+        "Where the policy falls silent, from its last twist to the first stand of the target; its period is 50 ms:",
+        "",
+        "| attack | n | target at rest |",
+        "| --- | ---: | --- |",
+    ]
+    for attack in ATTACKS:
+        found = [record["silent_s"] for record in records if record["attack"] == attack.label]
+        if attack.silent and found:
+            lines.append(f"| {attack.label} | {len(found)} | {_times(found)} |")
+    return lines
 
 
 def _row(attack: Attack, found: Sequence[dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ Nothing of the supervisor is used: the kinematics are MuJoCo's, the limits plain
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import mujoco
@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 REST_M_S, REST_RAD_S = 0.01, 0.05
 """TCP speed and joint speed below which the arm is at rest."""
 STANDING_S, STREAM_GAP_S = 0.02, 0.05
+SILENCE_S = 0.15
+"""The policy is silent when three of its periods have passed without a twist."""
 ARM_ROWS = 10
 """Rows of true motion, 50 ms at 200 Hz, in which the supervisor's measurement may have been taken."""
 _ROUNDING_M = 1e-7
@@ -123,6 +125,14 @@ class Truth:
     """(n, 7) position and quaternion (x, y, z, w) of each command."""
     states: list[tuple[float, str]]
     faults: list[tuple[float, str]]
+    twist_s: Array = field(default_factory=lambda: np.zeros(0))
+    """(n,) when the policy's twists came."""
+
+    def silent_s(self, since_s: float, until_s: float) -> float | None:
+        """Time from the last twist before a silence to the first stand of the target; None without a silence."""
+        heard = self.twist_s[(self.twist_s >= since_s - SILENCE_S) & (self.twist_s <= until_s)]
+        gaps = np.diff(np.append(heard, until_s)) > SILENCE_S
+        return self.target_rest_s(float(heard[gaps][0]), until_s) if gaps.any() else None
 
     def detected_s(self, since_s: float, fault: str) -> float | None:
         """Time from `since_s` until a fault was first published by this name; None where it was not."""
@@ -215,6 +225,7 @@ def load_truth(path: Path, bounds: Bounds) -> Truth:
             name: list(zip(arrays[f"{name}_s"].tolist(), arrays[name].tolist(), strict=True))
             for name in ("state", "fault")
         }
+        twist_s = arrays["twist"].reshape(-1)
     force = contact[:, 1:]
     pairs = np.linalg.norm(0.5 * (force[1:] + force[:-1]), axis=1) if len(force) > 1 else np.zeros(0)
     return Truth(
@@ -226,6 +237,7 @@ def load_truth(path: Path, bounds: Bounds) -> Truth:
         target=target[:, 1:] if len(target) else np.zeros((0, 7)),
         states=texts["state"],
         faults=texts["fault"],
+        twist_s=twist_s,
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import PoseStamped, WrenchStamped
+from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -30,15 +30,16 @@ _LATCHED = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE, durabili
 
 
 class TruthRecorder(Node):
-    """Keeps (arrival, values) of the true joints, the true contact, the targets, the states and the faults."""
+    """Keeps (arrival, values) of true joints and contact, targets, states and faults, and when twists came."""
 
     def __init__(self) -> None:
         super().__init__("truth_recorder", enable_rosout=False)
-        self.rows: dict[str, list[tuple[float, ...]]] = {"joints": [], "contact": [], "target": []}
+        self.rows: dict[str, list[tuple[float, ...]]] = {"joints": [], "contact": [], "target": [], "twist": []}
         self.texts: dict[str, list[tuple[float, str]]] = {"state": [], "fault": []}
         self.create_subscription(JointState, "sim_arm/truth/joint_states", self._on_joints, _DEEP)
         self.create_subscription(WrenchStamped, "sim_arm/truth/contact", self._on_contact, _DEEP)
         self.create_subscription(PoseStamped, "target_pose", self._on_target, _DEEP)
+        self.create_subscription(TwistStamped, "candidate_twist", self._on_twist, _DEEP)
         self.create_subscription(DiagnosticStatus, "supervisor/state", self._on_state, _LATCHED)
         self.create_subscription(DiagnosticStatus, "supervisor/fault", self._on_fault, _LATCHED)
 
@@ -53,6 +54,9 @@ class TruthRecorder(Node):
     def _on_target(self, message: PoseStamped) -> None:
         p, q = message.pose.position, message.pose.orientation
         self.rows["target"].append((time.monotonic(), p.x, p.y, p.z, q.x, q.y, q.z, q.w))
+
+    def _on_twist(self, message: TwistStamped) -> None:
+        self.rows["twist"].append((time.monotonic(),))
 
     def _on_state(self, message: DiagnosticStatus) -> None:
         self.texts["state"].append((time.monotonic(), message.message))

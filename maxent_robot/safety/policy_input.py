@@ -36,7 +36,7 @@ class PolicyInput:
         self._base_frame, self._ages = base_frame, ages
         self._expected, self._limits = expected, limits.policy
         self._fresh = Watchdog(ages.action_periods * policy_period_s)
-        self._fresh_s = FRESH_PERIODS * policy_period_s
+        self._fresh_s = min(FRESH_PERIODS, ages.action_periods) * policy_period_s
         self._alive = Watchdog(ages.action_hold_s)
         self._heart = Watchdog(ages.heartbeat_s)
         self._bad_since = Watchdog(ages.action_periods * policy_period_s)
@@ -116,10 +116,13 @@ class PolicyInput:
         """Whether the twist is too old to be followed."""
         return self._fresh.expired(now_s)
 
-    def fades(self, now_s: float, braking_s: float) -> bool:
-        """Whether a target that takes `braking_s` to come to rest has to begin, to rest when the twist expires."""
+    def late(self, now_s: float, braking_s: float) -> bool:
+        """Whether a target that takes `braking_s` to come to rest has to begin, to rest when the twist expires.
+
+        Before the first twist there is none to be late.
+        """
         age_s = self._fresh.age_s(now_s)
-        return age_s > self._fresh_s and age_s > self._fresh.limit_s - braking_s
+        return age_s > self._fresh_s and age_s > self._fresh.limit_s - braking_s and not self.awaits_first
 
     def bad_message(self, now_s: float) -> Violation | None:
         """What was wrong with the last message, while it is news."""

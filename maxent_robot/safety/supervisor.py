@@ -214,14 +214,13 @@ class Supervisor:
             if degraded is not (self.state is State.DEGRADED):
                 self._machine.to(State.DEGRADED if degraded else State.RUNNING)
         speed = self._pace.speed(self.state is State.DEGRADED)
-        expired = self._policy.expired(now_s)
-        late = expired and not self._policy.awaits_first
+        # One cycle to stand in, and one to let go.
+        late = self._policy.late(now_s, self._gate.braking_s + 2.0 * period_s)
         if late and not self._slack and not self._gate.twist.any():
             self._slack = True  # nobody asks for the force that the target stands for
             return self._gate.release(measured)
-        self._slack = self._slack and expired
-        fades = self._policy.fades(now_s, self._gate.braking_s + period_s)
-        twist = REST if expired or fades else ramp * self._policy.twist
+        self._slack = self._slack and late
+        twist = REST if late else ramp * self._policy.twist
         return self._gate.advance(twist, self._arm.posture, measured, period_s, speed, late)
 
     def _advance_move(self, move: MoveTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
