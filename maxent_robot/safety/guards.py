@@ -66,7 +66,7 @@ def check_age(age_s: float, limit_s: float, fault: Fault, subject: str) -> Viola
     """`fault` when an input is older than allowed, CLOCK_JUMP when its stamp lies as far in the future."""
     if not age_s <= limit_s:
         return Violation(fault, f"age of {subject}", age_s, limit_s, "s")
-    if not age_s >= -limit_s:
+    if age_s < -limit_s:
         return Violation(Fault.CLOCK_JUMP, f"age of {subject}", age_s, -limit_s, "s")
     return None
 
