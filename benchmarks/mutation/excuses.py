@@ -39,6 +39,9 @@ EXCUSES: tuple[Excuse, ...] = (
         "self._listed = listed",
         "saves the search for names that are the last ones",
     ),
+    Excuse(
+        "arm_monitor.py", "ArmMonitor.contact", "without", "self._contact is None", "saves to compute what is known"
+    ),
     Excuse("gate.py", "CommandGate.advance", "always", "reached.any()", "saves the way to a share of 1"),
     Excuse(
         "conditions.py",
