@@ -50,9 +50,9 @@ def _silence(records: Sequence[dict[str, Any]]) -> list[str]:
         "| attack | n | target at rest |",
         "| --- | ---: | --- |",
     ]
-    for attack in ATTACKS:
+    for attack in (attack for attack in ATTACKS if attack.silent):
         found = [record["silent_s"] for record in records if record["attack"] == attack.label]
-        if attack.silent and found:
+        if found:
             lines.append(f"| {attack.label} | {len(found)} | {_times(found)} |")
     return lines
 

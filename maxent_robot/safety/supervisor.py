@@ -35,6 +35,10 @@ from maxent_robot.skill.action import Leash
 Reply = tuple[bool, str]
 
 
+_LATE_CYCLES = 4.0
+"""Of the time that a silent policy's target has to rest: two for the messages' ways, one to stand in, one to let go."""
+
+
 class Supervisor:
     """State machine, guards and command gate of one arm.
 
@@ -214,8 +218,7 @@ class Supervisor:
             if degraded is not (self.state is State.DEGRADED):
                 self._machine.to(State.DEGRADED if degraded else State.RUNNING)
         speed = self._pace.speed(self.state is State.DEGRADED)
-        # One cycle to stand in, and one to let go.
-        late = self._policy.late(now_s, self._gate.braking_s + 2.0 * period_s)
+        late = self._policy.late(now_s, self._gate.braking_s + _LATE_CYCLES * period_s)
         if late and not self._slack and not self._gate.twist.any():
             self._slack = True  # nobody asks for the force that the target stands for
             return self._gate.release(measured)
