@@ -531,6 +531,10 @@ def test_force_and_torque_are_balanced_by_themselves() -> None:
     found = sensed(balance(), 1.1, 0.0, 3.0, 0.0)
     assert str(found[0]).startswith("WRENCH_BIAS: torque of the contact that the impedance does not explain is 3 Nm")
     assert sensed(balance(), 2.0, 8.0, 2.0, 0.0) == []
+    moved = balance()
+    sensed(moved, 0.9, 2000.0, 0.0, 0.0)
+    sensed(moved, 0.0, 2000.0, 0.0, 1.0, still=False)
+    assert sensed(moved, 1.05, 8.0, 0.0, 1.05) == [], "what was before a motion does not count"
     late = balance()
     assert sensed(late, 0.1, 0.0, 0.0, 0.0) == []
     assert sensed(late, 1.05, 8.0, 0.0, 40.0) == [], "a long time without a check makes no more of what it sees"
