@@ -109,6 +109,7 @@ def test_rest_is_the_last_motion_and_never_where_it_still_moves() -> None:
     seen.target[:30, 0] = 0.5 + 1e-4 * np.arange(30)
     seen.target[30:, 0] = seen.target[29, 0]
     assert seen.target_rest_s(100.0, 101.0) == pytest.approx(29 * 0.005)
+    assert seen.target_rest_s(101.0, 102.0) == 0.0
 
 
 def test_a_silence_begins_with_the_last_twist_before_it() -> None:
@@ -123,8 +124,9 @@ def test_a_silence_begins_with_the_last_twist_before_it() -> None:
 
 def test_a_fault_is_detected_by_its_own_name_after_the_attack() -> None:
     seen = dataclasses.replace(truth(), faults=[(99.0, "FORCE"), (100.2, "TORQUE"), (100.4, "FORCE"), (100.5, "NONE")])
-    assert seen.detected_s(100.0, "FORCE") == pytest.approx(0.4)
-    assert seen.detected_s(100.0, "WORKSPACE") is None
+    assert seen.detected_s(100.0, 101.0, "FORCE") == pytest.approx(0.4)
+    assert seen.detected_s(100.0, 101.0, "WORKSPACE") is None
+    assert seen.detected_s(100.0, 100.3, "FORCE") is None
     assert seen.faults_between(100.0, 101.0) == ["TORQUE", "FORCE"]
 
 

@@ -761,6 +761,14 @@ def test_an_old_message_is_as_good_as_none() -> None:
     assert bench.fault_names == {"STALE_JOINT_STATE"}
 
 
+def test_one_fast_joint_state_between_two_cycles_is_not_hidden_by_a_slow_one() -> None:
+    bench = SafetyBench()
+    bench.start(FORWARD)
+    bench.send_joint_state(velocities=[0.0] * 6 + [5.0], arrival=bench.arrival(1e-4))
+    bench.step()
+    assert "JOINT_VELOCITY" in bench.fault_names
+
+
 def test_velocities_are_estimated_when_the_driver_sends_none() -> None:
     bench = SafetyBench()
     bench.run(0.1)

@@ -146,7 +146,7 @@ def run_attacks(
 def _record(strike: Strike, truth: Truth) -> dict[str, Any]:
     return {
         **asdict(strike),
-        "detected_s": truth.detected_s(strike.began_s, strike.fault),
+        "detected_s": truth.detected_s(strike.began_s, strike.ended_s, strike.fault),
         "target_rest_s": truth.target_rest_s(strike.began_s, strike.ended_s),
         "silent_s": truth.silent_s(strike.began_s, strike.ended_s) if strike.silent else None,
         "tcp_rest_s": truth.motion.tcp_rest_s(strike.began_s, strike.ended_s),

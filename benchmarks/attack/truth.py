@@ -134,17 +134,20 @@ class Truth:
         gaps = np.diff(np.append(heard, until_s)) > SILENCE_S
         return self.target_rest_s(float(heard[gaps][0]), until_s) if gaps.any() else None
 
-    def detected_s(self, since_s: float, fault: str) -> float | None:
-        """Time from `since_s` until a fault was first published by this name; None where it was not."""
-        times = [at for at, name in self.faults if name == fault and at >= since_s]
+    def detected_s(self, since_s: float, until_s: float, fault: str) -> float | None:
+        """Time from `since_s` until a fault was first published by this name; None where it was not until the end."""
+        times = [at for at, name in self.faults if name == fault and since_s <= at <= until_s]
         return min(times) - since_s if times else None
 
     def target_rest_s(self, since_s: float, until_s: float) -> float | None:
-        """Time from `since_s` until the target first stands still for 20 ms; None where it never does."""
+        """Time from `since_s` until the target first stands still for 20 ms; None where it never does.
+
+        A target that is sent no more stands still.
+        """
         window = (self.target_s >= since_s) & (self.target_s <= until_s)
         times, positions = self.target_s[window], self.target[window]
         if len(times) < 2:
-            return None
+            return 0.0
         moved = np.abs(np.diff(positions, axis=0)).max(axis=1) > 1e-7
         last_moved = since_s
         for at, does in zip(times[1:], moved, strict=True):

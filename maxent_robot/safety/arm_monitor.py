@@ -105,7 +105,7 @@ class ArmMonitor:
             self._jacobian = self._chain.jacobian(q)
             self.twist = self._jacobian @ self.qd
         self.joint_watchdog.feed(arrival.now_s)
-        return None
+        return self._too_fast()
 
     def on_wrench(self, wrench_ft: ArrayLike, frame_id: str, arrival: Arrival) -> Violation | None:
         """Take a raw wrench (6,) [N, Nm] of the force-torque sensor."""
@@ -196,7 +196,7 @@ class ArmMonitor:
                 limits.joints.position_margin_rad,
                 self._joint_names,
             ),
-            guards.check_joint_velocities(self.qd, self._velocity_max, self._joint_names),
+            self._too_fast(),
             guards.check_joint_accelerations(self.qdd, self._acceleration_max, self._joint_names),
             guards.check_tcp_speed(self.twist, limits.measured_speed),
             self._workspace.violation(self.pose, "measured TCP", tolerant=True),
@@ -216,6 +216,10 @@ class ArmMonitor:
                 seen = "no message yet" if math.isinf(age_s) else f"the last message came {age_s:.3g} s ago"
                 return f"{topic}: {seen}, allowed is {watchdog.limit_s:g} s"
         return ""
+
+    def _too_fast(self) -> Violation | None:
+        """JOINT_VELOCITY: also between two cycles, where a message that follows would hide it."""
+        return guards.check_joint_velocities(self.qd, self._velocity_max, self._joint_names)
 
     def _differentiate(self, stamp_s: float) -> None:
         """Take the velocities into the window, and the acceleration from its ends."""
