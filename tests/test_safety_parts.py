@@ -44,6 +44,7 @@ def test_no_guard_lets_a_number_pass_that_is_not_finite(bad: float) -> None:
     assert fault(guards.check_torque(twist, 5.0)) is Fault.TORQUE
     assert fault(guards.check_joint_positions(q, -limit, limit, 0.0, ("a", "b"))) is Fault.JOINT_POSITION
     assert fault(guards.check_joint_velocities(q, limit, ("a", "b"))) is Fault.JOINT_VELOCITY
+    assert fault(guards.check_joint_accelerations(q, limit, ("a", "b"))) is Fault.JOINT_ACCELERATION
     stale = guards.check_age(bad, 0.1, Fault.STALE_WRENCH, "x")
     assert stale is not None
     assert stale.fault is (Fault.CLOCK_JUMP if bad == -math.inf else Fault.STALE_WRENCH)
