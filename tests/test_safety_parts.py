@@ -39,7 +39,10 @@ def test_no_guard_lets_a_number_pass_that_is_not_finite(bad: float) -> None:
     twist, q = np.full(6, bad), np.array([0.0, bad])
     limit = np.ones(2)
     assert fault(guards.check_finite(twist, "x")) is Fault.NONFINITE
-    assert fault(guards.check_tcp_speed(twist, SPEED)) is Fault.TCP_SPEED
+    for part in (slice(0, 3), slice(3, 6)):
+        fast = np.zeros(6)
+        fast[part] = bad
+        assert fault(guards.check_tcp_speed(fast, SPEED)) is Fault.TCP_SPEED
     assert fault(guards.check_force(twist, 30.0)) is Fault.FORCE
     assert fault(guards.check_torque(twist, 5.0)) is Fault.TORQUE
     assert fault(guards.check_joint_positions(q, -limit, limit, 0.0, ("a", "b"))) is Fault.JOINT_POSITION
@@ -48,6 +51,17 @@ def test_no_guard_lets_a_number_pass_that_is_not_finite(bad: float) -> None:
     stale = guards.check_age(bad, 0.1, Fault.STALE_WRENCH, "x")
     assert stale is not None
     assert stale.fault is (Fault.CLOCK_JUMP if bad == -math.inf else Fault.STALE_WRENCH)
+
+
+def test_a_tcp_may_neither_move_nor_turn_too_fast() -> None:
+    for part, limit in ((slice(0, 3), SPEED.linear_m_s), (slice(3, 6), SPEED.angular_rad_s)):
+        twist = np.zeros(6)
+        twist[part] = 0.99 * limit / math.sqrt(3.0)
+        assert guards.check_tcp_speed(twist, SPEED) is None
+        twist[part] = 1.01 * limit / math.sqrt(3.0)
+        violation = guards.check_tcp_speed(twist, SPEED)
+        assert violation is not None
+        assert (violation.fault, violation.limit) == (Fault.TCP_SPEED, limit)
 
 
 def test_guards_let_pass_what_is_on_the_limit() -> None:
