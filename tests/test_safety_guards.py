@@ -482,6 +482,11 @@ def test_a_fault_without_a_limit_names_none() -> None:
     assert str(Violation(Fault.CLOCK_JUMP, "step", 2.0, 1.0)) == "CLOCK_JUMP: step is 2, allowed is 1"
 
 
+def test_of_two_speed_limits_the_higher_counts_in_each_part() -> None:
+    mixed = SpeedLimits(0.1, 1.0), SpeedLimits(0.2, 0.5)
+    assert mixed[0].or_faster(mixed[1]) == mixed[1].or_faster(mixed[0]) == SpeedLimits(0.2, 1.0)
+
+
 def test_a_speed_is_limited_in_each_part_by_itself() -> None:
     speed = SpeedLimits(0.1, 1.0)
     np.testing.assert_allclose(limit_speed(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 2.0]), speed)[5], 1.0)

@@ -246,10 +246,10 @@ def find_limits(name_or_path: str | os.PathLike[str]) -> Path:
     text = os.fspath(name_or_path)
     shelf = share_directory() / "config" / "limits"
     named = shelf / f"{text}.yaml"
-    if text and Path(text).name == text and named.is_file():
+    if Path(text).name == text and named.is_file():
         return named
     path = Path(text).expanduser()
-    if text and path.is_file():
+    if path.is_file():
         return path
     shipped = ", ".join(sorted(entry.stem for entry in shelf.glob("*.yaml"))) or "none"
     raise ConfigError(f"no limits {text!r}: give the path of a .yaml file or one of the shipped names: {shipped}")
