@@ -26,6 +26,7 @@ from maxent_robot.safety.motion import ControlledStop, JerkLimitedMove, MotionLi
 from maxent_robot.safety.move import MoveTask
 from maxent_robot.safety.policy_input import PolicyInput
 from maxent_robot.safety.policy_pace import PolicyPace
+from maxent_robot.safety.policy_report import PolicyReport
 from maxent_robot.safety.reactions import CHOICES, reactions
 from maxent_robot.safety.state_machine import TRANSITIONS, State
 from maxent_robot.safety.workspace import Workspace
@@ -731,6 +732,44 @@ def test_only_what_comes_from_the_beginning_on_counts() -> None:
     assert policy.awaits_first
     assert policy.expired(1.01)
     assert not policy.twist.any()
+
+
+@pytest.mark.parametrize(("periods", "followed"), [(1.0, 1.0), (1.1, 1.1), (2.0, 1.2)])
+def test_a_twist_is_late_when_the_target_can_not_come_to_rest_in_time(periods: float, followed: float) -> None:
+    policy = PolicyInput("base", limits(ages={"action_periods": periods}), ANY_POLICY)
+    assert not policy.late(1.0, 1.0), "before the first one"
+    policy.on_twist(FORWARD, "base", Arrival(1.0, 0.0, 1.0))
+    for braking_s in (0.0, 0.01, 0.02, 0.2):
+        begins_s = max(followed * POLICY_PERIOD_S, periods * POLICY_PERIOD_S - braking_s)
+        assert not policy.late(1.0 + begins_s - 1e-6, braking_s)
+        assert policy.late(1.0 + begins_s + 1e-6, braking_s)
+
+
+def test_what_a_policy_reports_and_its_silence_are_found_side_by_side() -> None:
+    policy = PolicyInput("base", limits(ages={"heartbeat_s": 0.5, "action_hold_s": 0.8}), ANY_POLICY)
+    policy.begin(0.0)
+    slow = PolicyReport(inference_s=1.0)
+    assert names(policy.on_report(slow, 1.0)) == ["INFERENCE_OVERRUN"]
+    assert names(policy.violations(1.0)) == ["INFERENCE_OVERRUN", "STALE_ACTION"]
+    assert names(policy.violations(1.6)) == ["HEARTBEAT_LOST"], "a report that is old is no news"
+    assert policy.reported(1.6) == []
+    assert policy.start_problem(1.0, lambda violation: True).startswith("INFERENCE_OVERRUN")
+    assert policy.start_problem(1.0, lambda violation: False) == ""
+
+
+def test_a_bad_report_between_two_cycles_is_not_hidden_by_a_good_one() -> None:
+    bench = SafetyBench()
+    bench.start()
+    bench.supervisor.on_report(PolicyReport(inference_s=1.0), bench.now_s)
+    bench.supervisor.on_report(PolicyReport(), bench.now_s)
+    assert bench.step().noted == {"INFERENCE_OVERRUN": 1}
+
+
+def test_a_report_that_can_not_be_read_is_a_fault() -> None:
+    bench = SafetyBench()
+    bench.start()
+    bench.supervisor.on_report(PolicyReport.of({"entropy": "low"}), bench.now_s)
+    assert names(list(bench.step().faults)) == ["NAME_OR_SIZE_MISMATCH"]
 
 
 @pytest.mark.parametrize("alive", [True, False])

@@ -126,16 +126,13 @@ class PolicyInput:
 
     def bad_message(self, now_s: float) -> Violation | None:
         """What was wrong with the last message, while it is news."""
-        return None if self._bad is None or self._bad_since.expired(now_s) else self._bad
+        return None if self._bad_since.expired(now_s) else self._bad
 
     def violations(self, now_s: float) -> list[Violation]:
-        """What is wrong while the policy is followed: its reports, a bad message, or too long a silence."""
+        """What is wrong while the policy is followed: its reports, or too long a silence."""
         found = list(self.reported(now_s))
-        if self._expected.actor_sha256 and self._reported_since.expired(now_s) and not self.expired(now_s):
+        if self._reported_since.expired(now_s) and not self.expired(now_s):
             found += judge(PolicyReport(), self._expected, self._limits)  # twists, and nothing about whose they are
-        bad = self.bad_message(now_s)
-        if bad is not None:
-            return [*found, bad]
         for fault, watchdog, subject in (
             (Fault.HEARTBEAT_LOST, self._heart, "time without a sign of life of the policy"),
             (Fault.STALE_ACTION, self._alive, f"time without a fresh {TOPIC}"),
