@@ -52,6 +52,7 @@ def test_a_good_report_violates_nothing(entropy: float) -> None:
         ({"entropy": -14.01}, Fault.ENTROPY_RANGE),
         ({"entropy": -1.99}, Fault.ENTROPY_RANGE),
         ({"entropy": math.nan}, Fault.NONFINITE),
+        ({"entropy": math.nan}, Fault.ENTROPY_RANGE),
         ({"inference_s": math.inf}, Fault.NONFINITE),
         ({"novelty": 0.51}, Fault.OUT_OF_DISTRIBUTION),
         ({"novelty": math.inf}, Fault.OUT_OF_DISTRIBUTION),
@@ -71,5 +72,6 @@ def test_each_thing_that_must_not_be_is_named(changes: dict[str, object], fault:
 def test_of_an_unknown_skill_only_what_is_known_is_judged() -> None:
     unknown = ExpectedPolicy("sim 0123456789ab", 0.05)
     assert faults(PolicyReport(entropy=40.0, novelty=math.nan), unknown) == []
+    assert faults(PolicyReport(inference_s=math.nan), unknown) == [Fault.NONFINITE]
     assert faults(replace(GOOD, actor_sha256="b2" * 32), unknown) == []
     assert faults(replace(GOOD, robot="other"), unknown) == [Fault.CONTRACT_MISMATCH]

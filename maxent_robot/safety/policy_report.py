@@ -127,7 +127,7 @@ def _check_finite(report: PolicyReport) -> Violation | None:
 
 
 def _check_entropy(report: PolicyReport, expected: ExpectedPolicy, limits: PolicyLimits) -> Violation | None:
-    if report.entropy is None or expected.entropy is None or not math.isfinite(report.entropy):
+    if report.entropy is None or expected.entropy is None:
         return None
     low, high = expected.entropy
     margin = limits.entropy_margin * (high - low)
