@@ -599,6 +599,11 @@ def advance(gate: CommandGate, twist: Any, measured: Pose = HOME, period_s: floa
     return gate.advance(np.array(twist, dtype=np.float64), POSTURE, measured, period_s, SpeedLimits(0.1, 0.5))
 
 
+def test_without_a_stop_there_is_none_to_go_on_with() -> None:
+    with pytest.raises(ValueError, match="no stop is under way"):
+        SafetyBench().supervisor._stopping.advance(HOME, STEP_S, 0.0)
+
+
 def test_a_gate_that_is_cleared_or_latched_stands_still() -> None:
     moving = gate()
     moving.latch(HOME)

@@ -50,6 +50,33 @@ def held(supervisor_limits: SupervisorLimits = SIM) -> SafetyBench:
 # Requests
 
 
+def test_what_a_reset_leaves_to_send_is_not_sent_after_an_arming() -> None:
+    bench = SafetyBench(follows=False)
+    bench.start()
+    told(bench, Fault.HARDWARE)
+    bench.step()
+    bench.supervisor.report(Fault.HARDWARE, None)
+    assert bench.supervisor.request_reset(bench.now_s)[0]
+    assert bench.supervisor.request_arm(bench.now_s)[0]
+    bench.step()
+    bench.supervisor.deactivate(bench.now_s)
+    assert bench.step().target is None
+
+
+@pytest.mark.parametrize(("apart", "refused"), [(0.028, False), (0.04, True)])
+def test_a_release_farther_than_a_jump_freezes_the_target_though_the_leash_would_not(
+    apart: float, refused: bool
+) -> None:
+    bench = SafetyBench(follows=False)
+    bench.start()
+    at = target(bench)
+    push(bench, y=apart)
+    told(bench, Fault.HARDWARE)
+    bench.run(0.1)
+    assert ("COMMAND_JUMP" in bench.fault_names) is refused
+    assert np.linalg.norm(target(bench) - (at if refused else bench.measured.position)) < 1e-9
+
+
 def in_state(state: State) -> SafetyBench:
     """A bench whose supervisor has come to a state."""
     slow = limits(acceleration={"linear_m_s2": 0.05})

@@ -44,6 +44,17 @@ EXCUSES: tuple[Excuse, ...] = (
     ),
     Excuse("gate.py", "CommandGate.advance", "always", "reached.any()", "saves the way to a share of 1"),
     Excuse("gate.py", "CommandGate.advance", "never", "inside is target", "the leash holds for the target already"),
+    *(
+        Excuse(*where, "tells the type checker: in this state there is one")
+        for where in (
+            ("stopping.py", "Stopping._come_to_rest", "without", "self._arm.pose is not None"),
+            ("supervisor.py", "Supervisor.deactivate", "without", "self._arm.pose is not None"),
+            ("supervisor.py", "Supervisor.request_arm", "without", "self._arm.pose is None"),
+            ("supervisor.py", "Supervisor.on_move_target", "without", "self._gate.target is None"),
+            ("supervisor.py", "Supervisor.tick", "without", "self._arm.pose is None"),
+            ("supervisor.py", "Supervisor.request_reset", "always", "self._arm.pose is not None"),
+        )
+    ),
     Excuse(
         "conditions.py",
         "Conditions.violations",

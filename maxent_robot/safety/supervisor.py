@@ -133,7 +133,7 @@ class Supervisor:
         if problem or self._arm.pose is None:
             return self._refuse("arm", problem)
         self._gate.latch(self._arm.pose)
-        self._stopping.frozen, self._ticked_s, self._parting = False, now_s, None
+        self._parting = None
         if self.state is State.INACTIVE:
             self._machine.to(State.ARMED)
         return True, "armed: holding the measured pose, wrench tared"
