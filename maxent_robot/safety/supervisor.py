@@ -203,7 +203,7 @@ class Supervisor:
     def _advance(self, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         if self.state is State.STOPPING:
             return self._stopping.advance(measured, period_s, now_s)
-        if self.state in MOVING and self._move.task is not None:
+        if self._move.task is not None:
             return self._advance_move(self._move.task, measured, period_s, now_s)
         if self.state in MOVING:
             return self._advance_policy(measured, period_s, now_s)
