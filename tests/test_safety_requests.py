@@ -63,6 +63,65 @@ def test_what_a_reset_leaves_to_send_is_not_sent_after_an_arming() -> None:
     assert bench.step().target is None
 
 
+@pytest.mark.parametrize("state", [State.ARMED, State.HOLD])
+def test_a_target_that_holds_goes_with_an_arm_that_is_pushed_away(state: State) -> None:
+    bench = held() if state is State.HOLD else in_state(state)
+    for _ in range(10):
+        push(bench, y=0.005)
+        assert bench.step().state is state
+    assert bench.measured.position[1] - target(bench)[1] == pytest.approx(0.015)
+
+
+def test_an_arm_that_is_seen_elsewhere_at_once_is_no_reason_for_a_jump() -> None:
+    bench = SafetyBench(follows=False)
+    bench.start()
+    at = target(bench)
+    push(bench, y=0.05)
+    assert bench.step().state is State.FAULT
+    assert bench.fault_names == {"COMMAND_JUMP"}
+    assert np.linalg.norm(target(bench) - at) < 1e-9
+
+
+def pushing(supervisor_limits: SupervisorLimits = SIM) -> SafetyBench:
+    """A bench whose policy pushes a blocked arm as hard as it can."""
+    bench = SafetyBench(supervisor_limits, follows=False)
+    bench.start(FORWARD)
+    assert bench.last.distance_m == pytest.approx(0.015)
+    return bench
+
+
+def test_a_policy_that_stands_still_goes_on_pushing() -> None:
+    bench = pushing()
+    bench.twist = np.zeros(6)
+    bench.run(0.3)
+    assert bench.last.distance_m == pytest.approx(0.015)
+
+
+def test_what_is_let_go_once_of_a_silent_policy_then_holds() -> None:
+    bench = pushing()
+    bench.silence(alive=True)
+    bench.run(2 * POLICY_PERIOD_S)
+    assert bench.last.distance_m == 0.0
+    push(bench, y=0.005)
+    bench.run(0.1)
+    assert bench.last.distance_m == pytest.approx(0.005)
+    bench.twist = np.array(FORWARD)
+    bench.run(0.3)
+    assert bench.last.distance_m > 0.014
+    bench.silence(alive=True)
+    bench.run(2 * POLICY_PERIOD_S)
+    assert bench.last.distance_m == 0.0, "and is let go again"
+
+
+def test_a_silent_policy_is_let_go_of_only_at_rest() -> None:
+    bench = pushing(limits(target_acceleration={"linear_m_s2": 1.0}))
+    bench.silence(alive=True)
+    bench.run(1.2 * POLICY_PERIOD_S + 0.09)
+    assert bench.last.distance_m == pytest.approx(0.015), "0.1 m/s take 0.1 s"
+    bench.run(0.03)
+    assert bench.last.distance_m == 0.0
+
+
 @pytest.mark.parametrize(("apart", "refused"), [(0.028, False), (0.04, True)])
 def test_a_release_farther_than_a_jump_freezes_the_target_though_the_leash_would_not(
     apart: float, refused: bool

@@ -52,6 +52,7 @@ EXCUSES: tuple[Excuse, ...] = (
             ("supervisor.py", "Supervisor.request_arm", "without", "self._arm.pose is None"),
             ("supervisor.py", "Supervisor.on_move_target", "without", "self._gate.target is None"),
             ("supervisor.py", "Supervisor.tick", "without", "self._arm.pose is None"),
+            ("supervisor.py", "Supervisor._advance_move", "never", "self._gate.target is None"),
             ("supervisor.py", "Supervisor.request_reset", "always", "self._arm.pose is not None"),
         )
     ),
