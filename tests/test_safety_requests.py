@@ -12,6 +12,7 @@ from maxent_robot.control.pose import Pose
 from maxent_robot.safety.fault_log import FaultLog
 from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.limits import SupervisorLimits
+from maxent_robot.safety.policy_report import PolicyReport
 from maxent_robot.safety.state_machine import State
 from maxent_robot.safety.supervisor import Supervisor
 
@@ -61,6 +62,15 @@ def test_what_a_reset_leaves_to_send_is_not_sent_after_an_arming() -> None:
     bench.step()
     bench.supervisor.deactivate(bench.now_s)
     assert bench.step().target is None
+
+
+def test_what_only_slows_a_policy_is_no_reason_not_to_start_it() -> None:
+    bench = in_state(State.ARMED)
+    bench.report = PolicyReport(inference_s=1.0)
+    bench.step()
+    assert bench.supervisor.request_start(bench.now_s) == (True, "started")
+    bench.run(bench.limits.ramp_s + 0.1)
+    assert (bench.last.state, bench.last.noted) == (State.DEGRADED, {"INFERENCE_OVERRUN": 1})
 
 
 @pytest.mark.parametrize("state", [State.ARMED, State.HOLD])

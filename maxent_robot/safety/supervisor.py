@@ -261,7 +261,6 @@ class Supervisor:
         self._stopping.begin(violation, reaction, final, now_s)
 
     def _begin(self, now_s: float) -> None:
-        self._ticked_s, self._slack = now_s, False
         self._pace.begin(now_s)
         self._machine.to(State.RAMPING)
 
