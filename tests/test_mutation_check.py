@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import mutation_check
 from mutation import sandbox as sandboxes
 from mutation.excuses import EXCUSES, Excuse, excused
-from mutation.mutants import mutants_of
-from mutation.sandbox import MutationError, Project, Sandbox
+from mutation.mutants import Mutant, mutants_of
+from mutation.sandbox import MutationError, Outcome, Project, Sandbox
 
 
 def changes(source: str) -> list[str]:
@@ -173,6 +175,27 @@ def test_nothing_is_judged_when_the_tests_fail_without_a_mutant(
     assert "fail without a mutant: tests/test_guard.py::test_a_fast_one_is_slowed" in capsys.readouterr().err
     assert check(project, monkeypatch, "--only", "nowhere") == 1
     assert "no mutant has 'nowhere' in its name" in capsys.readouterr().err
+
+
+def test_a_kill_stands_while_its_test_does_and_a_survivor_while_all_tests_do(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mutation_check, "EXCUSES", ())
+    more = project.root / "tests" / "test_more.py"
+    more.write_text("def test_nothing():\n    pass\n", encoding="utf-8")
+    project = dataclasses.replace(project, tests=(*project.tests, "tests/test_more.py"))
+    assert check(project, monkeypatch) == 1
+    judged: list[str] = []
+    test = Sandbox.test
+
+    def note(self: Sandbox, mutant: Mutant, *rest: Any) -> Outcome:
+        judged.append(mutant.name)
+        return test(self, mutant, *rest)
+
+    monkeypatch.setattr(Sandbox, "test", note)
+    more.write_text("import guard\n\n\ndef test_more():\n    assert guard.total([]) == 0\n", encoding="utf-8")
+    check(project, monkeypatch)
+    assert judged == ["guard.py:6 always"]
 
 
 def test_every_excuse_is_one_of_a_mutant_that_there_is() -> None:

@@ -29,8 +29,8 @@ Record = dict[str, Any]
 class Campaign:
     """All mutants of a project, and the verdicts that there are in its file.
 
-    A verdict stands as long as the mutated file and the tests are the same. After a change of what they use besides,
-    remove its file.
+    A kill stands as long as the mutated file and that of the test which made it are the same, and any other verdict as
+    long as all tests are. After a change of what they use besides, remove the file of the verdicts.
 
     Raises:
         MutationError: an excuse fits no mutant.
@@ -40,11 +40,14 @@ class Campaign:
         self._project, self._path, self._command = project, path, command
         self.mutants = project.mutants()
         self._excused = excused(self.mutants, excuses)
-        self._tests = project.tests_digest()
+        self._digests = {"": project.tests_digest(), **{test: project.tests_digest(test) for test in project.tests}}
         document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"verdicts": []}
         known = {record["key"]: record for record in document["verdicts"]}
-        keys = [self._key(mutant) for mutant in self.mutants]
-        self._records: dict[str, Record] = {key: known[key] for key in keys if key in known}
+        keys = (f"{mutant.digest}-{digest}" for mutant in self.mutants for digest in self._digests.values())
+        stands = (known[key] for key in keys if key in known)
+        self._records: dict[str, Record] = {
+            record["key"].partition("-")[0]: record for record in stands if record["key"] == self._key(record)
+        }
         self._provenance = document.get("provenance")
         self._killers: dict[tuple[str, ...], str] = {}
         """The test that killed a mutant last, by what was changed, and by file and function: a likely killer again."""
@@ -54,7 +57,7 @@ class Campaign:
 
     def records(self) -> list[Record]:
         """What is known, in the order of the mutants, with the excuses."""
-        known = [(mutant, self._records.get(self._key(mutant))) for mutant in self.mutants]
+        known = [(mutant, self._records.get(mutant.digest)) for mutant in self.mutants]
         return [self._record(mutant, record) for mutant, record in known if record is not None]
 
     def run(self, mutants: Sequence[Mutant], jobs: int) -> None:
@@ -63,7 +66,7 @@ class Campaign:
         Raises:
             MutationError: the tests fail without a mutant.
         """
-        missing = [mutant for mutant in mutants if self._key(mutant) not in self._records]
+        missing = [mutant for mutant in mutants if mutant.digest not in self._records]
         if not missing:
             return
         with tempfile.TemporaryDirectory(prefix="mutants-") as scratch:
@@ -73,7 +76,8 @@ class Campaign:
             self._provenance = provenance(self._command)
             with tqdm(total=len(missing), unit="mutant", disable=None) as progress:
                 for mutant, outcome in self._outcomes(missing, sandboxes, tests):
-                    self._records[self._key(mutant)] = {"killed_by": outcome.killed_by, "seconds": outcome.seconds}
+                    record = {"key": mutant.digest, "killed_by": outcome.killed_by, "seconds": outcome.seconds}
+                    self._records[mutant.digest] = {**record, "key": self._key(record)}
                     self._remember(mutant.file, mutant.function, mutant.change, outcome.killed_by)
                     self.save()
                     progress.update()
@@ -84,7 +88,7 @@ class Campaign:
         """What speaks against the claim, a line each: survivors, and excuses of mutants that are killed."""
         found = []
         for mutant in mutants:
-            killed_by, reason = self._records[self._key(mutant)]["killed_by"], self._excused.get(mutant.digest)
+            killed_by, reason = self._records[mutant.digest]["killed_by"], self._excused.get(mutant.digest)
             if not killed_by and reason is None:
                 found.append(f"survived: {mutant.title}")
             elif killed_by and reason is not None:
@@ -144,8 +148,11 @@ class Campaign:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._path, document)
 
-    def _key(self, mutant: Mutant) -> str:
-        return f"{mutant.digest}-{self._tests}"
+    def _key(self, record: Record) -> str:
+        """Digests of the mutant and of the tests that the verdict depends on."""
+        file, separator, _ = record["killed_by"].partition("::")
+        digest = self._digests.get(file if separator else "", self._digests[""])
+        return f"{record['key'].partition('-')[0]}-{digest}"
 
     def _record(self, mutant: Mutant, known: Record) -> Record:
         reason = self._excused.get(mutant.digest)
@@ -158,5 +165,5 @@ class Campaign:
             "killed_by": known["killed_by"],
             "excuse": reason,
             "seconds": known["seconds"],
-            "key": self._key(mutant),
+            "key": known["key"],
         }

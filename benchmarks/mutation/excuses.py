@@ -53,6 +53,8 @@ EXCUSES: tuple[Excuse, ...] = (
             ("supervisor.py", "Supervisor.on_move_target", "without", "self._gate.target is None"),
             ("supervisor.py", "Supervisor.tick", "without", "self._arm.pose is None"),
             ("supervisor.py", "Supervisor._advance_move", "never", "self._gate.target is None"),
+            ("supervisor.py", "Supervisor.command", "without", "measured is None"),
+            ("supervisor.py", "Supervisor.command", "never", "self._ticked_s is None"),
             ("supervisor.py", "Supervisor.request_reset", "always", "self._arm.pose is not None"),
         )
     ),

@@ -59,9 +59,10 @@ class Project:
             for mutant in mutants_of(path.relative_to(self.root).as_posix(), path.read_text(encoding="utf-8"))
         ]
 
-    def tests_digest(self) -> str:
-        """Of the tests and of what they import from beside them."""
-        files = [*(self.root / test for test in self.tests), *(p for s in self.support for p in self.root.glob(s))]
+    def tests_digest(self, *tests: str) -> str:
+        """Of test files, all without a name, and of what they import from beside them."""
+        shared = (path for pattern in self.support for path in self.root.glob(pattern))
+        files = [*(self.root / test for test in tests or self.tests), *shared]
         digest = hashlib.sha256()
         for path in sorted(files):
             digest.update(path.name.encode() + path.read_bytes())
