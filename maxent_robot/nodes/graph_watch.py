@@ -96,7 +96,7 @@ class GraphWatch:
         listeners = self._node.get_subscriptions_info_by_topic(topic)
         if any(name in ("", listener.node_name) for listener in listeners):
             return None
-        subject = f"number of controllers {name} that listen to {topic}".replace("  ", " ")
+        subject = f"number of controllers {name} that listen to {topic}" if name else f"number of listeners to {topic}"
         return Violation(Fault.CONTROLLER_INACTIVE, subject, "0", "at least 1")
 
     def _mismatch(self, now_s: float) -> Violation | None:
