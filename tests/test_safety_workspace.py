@@ -57,6 +57,16 @@ def leaning(tilt: float, turn: float, about: float = 0.3) -> np.ndarray:
     return rotations.multiply(DOWN, local)
 
 
+@pytest.mark.parametrize("axis", range(3))
+def test_a_position_that_is_no_number_is_outside(axis: int) -> None:
+    position = np.full(3, 0.9)
+    assert workspace(keep_out={}).violation(Pose(position, DOWN), "target") is None
+    position[axis] = math.nan
+    violation = workspace(keep_out={}).violation(Pose(position, DOWN), "target")
+    assert violation is not None
+    assert str(violation).startswith(f"WORKSPACE: {'xyz'[axis]} of the target is nan")
+
+
 def test_what_is_outside_is_named_with_its_limit() -> None:
     space = workspace()
     assert space.violation(pose([0.1, 0.1, 0.1]), "target") is None

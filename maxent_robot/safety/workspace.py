@@ -41,7 +41,7 @@ class Workspace:
                 return Violation(Fault.WORKSPACE, f"{axis} of the {subject}", float(value), allowed, "m")
         for name, box in self._keep_out.items():
             depth = box.depth(pose.position)
-            if not depth <= slack_m + _GRAZE_M:
+            if depth > slack_m + _GRAZE_M:
                 return Violation(Fault.WORKSPACE, f"depth of the {subject} in keep_out.{name}", depth, slack_m, "m")
         return self._cone.violation(pose.quaternion, subject, slack_rad)
 
