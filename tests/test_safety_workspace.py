@@ -57,6 +57,24 @@ def leaning(tilt: float, turn: float, about: float = 0.3) -> np.ndarray:
     return rotations.multiply(DOWN, local)
 
 
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize(
+    ("before_m", "wanted_m", "reached_m"),
+    [(0.15, 0.05, 0.1), (0.15, 0.12, 0.12), (0.1, 0.05, 0.1), (0.08, 0.02, 0.08), (0.08, 0.09, 0.09)],
+)
+def test_a_target_comes_no_farther_than_a_face_and_no_deeper_below_it(
+    axis: int, side: float, before_m: float, wanted_m: float, reached_m: float
+) -> None:
+    cube = workspace(keep_out={"cube": {"minimum": [0.4] * 3, "maximum": [0.6] * 3}})
+    before, wanted, reached = (np.array([0.5, 0.51, 0.49]) for _ in range(3))
+    before[axis] = 0.5 + side * before_m
+    wanted[axis], reached[axis] = 0.5 + side * wanted_m, 0.5 + side * reached_m
+    for moved in (wanted, reached):
+        moved[(axis + 1) % 3] += 0.01
+    np.testing.assert_allclose(cube.nearest(pose(before), pose(wanted)).position, reached, atol=1e-12)
+
+
 @pytest.mark.parametrize("axis", range(3))
 def test_a_position_that_is_no_number_is_outside(axis: int) -> None:
     position = np.full(3, 0.9)
