@@ -39,7 +39,6 @@ class Strike:
     began_s: float
     ended_s: float
     state: str
-    silent: bool = False
 
 
 class AttackRunner(TrialRunner):
@@ -87,7 +86,7 @@ class AttackRunner(TrialRunner):
             attack.end(session)
         self._watch(LONG_REST_S if attack.brief else REST_S)
         ended_s = time.monotonic()
-        self._strike = Strike(attack.label, attack.fault, began_s, ended_s, node.supervisor.state, attack.silent)
+        self._strike = Strike(attack.label, attack.fault, began_s, ended_s, node.supervisor.state)
         if not attack.brief:
             attack.end(session)
         self._watch(0.1)
@@ -148,7 +147,7 @@ def _record(strike: Strike, truth: Truth) -> dict[str, Any]:
         **asdict(strike),
         "detected_s": truth.detected_s(strike.began_s, strike.ended_s, strike.fault),
         "target_rest_s": truth.target_rest_s(strike.began_s, strike.ended_s),
-        "silent_s": truth.silent_s(strike.began_s, strike.ended_s) if strike.silent else None,
+        "silent_s": truth.silent_s(strike.began_s, strike.ended_s),
         "tcp_rest_s": truth.motion.tcp_rest_s(strike.began_s, strike.ended_s),
         "rest_s": truth.motion.rest_s(strike.began_s, strike.ended_s),
         "peak_contact_n": truth.peak_contact_n(strike.began_s, strike.ended_s),

@@ -40,6 +40,7 @@ def report(document: dict[str, Any]) -> str:
     lines += ["", *_silence(records)]
     machine = document["provenance"]["machine"]
     lines += ["", f"Measured on {machine['cpu']}, {machine['cores']} cores, {document['provenance']['date'][:10]}.", ""]
+    lines += [note + "\n" for note in document["provenance"].get("notes", ())]
     return "\n".join(lines)
 
 

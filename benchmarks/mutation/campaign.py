@@ -42,11 +42,12 @@ class Campaign:
         self._excused = excused(self.mutants, excuses)
         self._digests = {"": project.tests_digest(), **{test: project.tests_digest(test) for test in project.tests}}
         document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"verdicts": []}
-        known = {record["key"]: record for record in document["verdicts"]}
-        keys = (f"{mutant.digest}-{digest}" for mutant in self.mutants for digest in self._digests.values())
-        stands = (known[key] for key in keys if key in known)
+        known = {record["key"].partition("-")[0]: record for record in document["verdicts"]}
         self._records: dict[str, Record] = {
-            record["key"].partition("-")[0]: record for record in stands if record["key"] == self._key(record)
+            mutant.digest: known[mutant.digest]
+            for mutant in self.mutants
+            if mutant.digest in known
+            and known[mutant.digest]["key"] == self._key(mutant, known[mutant.digest]["killed_by"])
         }
         self._provenance = document.get("provenance")
         self._killers: dict[tuple[str, ...], str] = {}
@@ -76,8 +77,7 @@ class Campaign:
             self._provenance = provenance(self._command)
             with tqdm(total=len(missing), unit="mutant", disable=None) as progress:
                 for mutant, outcome in self._outcomes(missing, sandboxes, tests):
-                    record = {"key": mutant.digest, "killed_by": outcome.killed_by, "seconds": outcome.seconds}
-                    self._records[mutant.digest] = {**record, "key": self._key(record)}
+                    self._records[mutant.digest] = {"killed_by": outcome.killed_by, "seconds": outcome.seconds}
                     self._remember(mutant.file, mutant.function, mutant.change, outcome.killed_by)
                     self.save()
                     progress.update()
@@ -148,11 +148,10 @@ class Campaign:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         write_json(self._path, document)
 
-    def _key(self, record: Record) -> str:
+    def _key(self, mutant: Mutant, killed_by: str) -> str:
         """Digests of the mutant and of the tests that the verdict depends on."""
-        file, separator, _ = record["killed_by"].partition("::")
-        digest = self._digests.get(file if separator else "", self._digests[""])
-        return f"{record['key'].partition('-')[0]}-{digest}"
+        file = killed_by.partition("::")[0]
+        return f"{mutant.digest}-{self._digests.get(file, self._digests[''])}"
 
     def _record(self, mutant: Mutant, known: Record) -> Record:
         reason = self._excused.get(mutant.digest)
@@ -165,5 +164,5 @@ class Campaign:
             "killed_by": known["killed_by"],
             "excuse": reason,
             "seconds": known["seconds"],
-            "key": known["key"],
+            "key": self._key(mutant, known["killed_by"]),
         }
