@@ -129,6 +129,84 @@ def test_the_nearest_pose_is_allowed_and_the_way_to_it_is_free(before: np.ndarra
         assert np.linalg.norm(found - clipped) <= 0.02, "a free way is not changed, but where it grazes an edge"
 
 
+def test_a_free_way_is_not_changed() -> None:
+    space, draws = workspace(), np.random.default_rng(4)
+    free = 0
+    for before, wanted in draws.uniform(0.0, 1.0, (1000, 2, 3)):
+        if not any(inside(before + share * (wanted - before), -1e-6) for share in np.linspace(0.0, 1.0, 101)):
+            free += 1
+            found = space.nearest(pose(before), pose(wanted)).position
+            assert np.linalg.norm(found - wanted) <= 0.02, "but where it grazes an edge"
+    assert free > 500
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted"),
+    [
+        ([0.7, 0.4, 0.2], [0.9, 0.4, 0.2]),  # away from the fixture
+        ([0.1, 0.4, 0.2], [0.29, 0.4, 0.2]),  # towards it
+        ([0.1, 0.2, 0.2], [0.9, 0.2, 0.2]),  # past it
+        ([0.1, 0.3, 0.2], [0.9, 0.3, 0.2]),  # along its face
+        ([0.2, 0.4, 0.2], [0.2, 0.4, 0.2]),  # beside it
+    ],
+)
+def test_a_box_matters_only_where_the_way_meets_it(before: list[float], wanted: list[float]) -> None:
+    there = pose(wanted)
+    fixture = {"fixture": LIMITS["keep_out"]["fixture"]}
+    assert workspace(keep_out=fixture).nearest(pose(before), there) is there
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "reached"),
+    [
+        ([0.1, 0.29, 0.2], [0.35, 0.34, 0.2], [0.35, 0.3, 0.2]),
+        ([0.29, 0.1, 0.2], [0.34, 0.37, 0.2], [0.3, 0.37, 0.2]),
+        ([0.1, 0.29, 0.2], [0.31, 0.37, 0.2], [0.3, 0.37, 0.2]),
+    ],
+)
+def test_of_two_faces_it_comes_back_to_the_one_that_asks_for_less(
+    before: list[float], wanted: list[float], reached: list[float]
+) -> None:
+    fixture = {"fixture": LIMITS["keep_out"]["fixture"]}
+    found = workspace(keep_out=fixture).nearest(pose(before), pose(wanted)).position
+    np.testing.assert_allclose(found, reached)
+
+
+def test_a_correction_that_leads_into_another_box_is_corrected_again() -> None:
+    stairs = {
+        "first": {"minimum": [0.0, 0.0, 0.5], "maximum": [1.0, 1.0, 0.9]},
+        "second": {"minimum": [0.6, 0.0, 0.3], "maximum": [1.0, 1.0, 0.55]},
+        "third": {"minimum": [0.55, 0.6, 0.0], "maximum": [0.65, 1.0, 1.0]},
+    }
+    found = workspace(keep_out=stairs).nearest(pose([0.5, 0.5, 0.2]), pose([0.61, 0.61, 0.7])).position
+    np.testing.assert_allclose(found, [0.6, 0.6, 0.5])
+
+
+@pytest.mark.parametrize(("low", "high", "before"), [(-0.05, 0.1, -0.1), (0.9, 1.05, 1.1)])
+def test_where_the_boxes_leave_no_way_it_stays(low: float, high: float, before: float) -> None:
+    gate = {"gate": {"minimum": [low, 0.0, 0.0], "maximum": [high, 1.0, 1.0]}}
+    outside = pose([before, 0.5, 0.5])
+    found = workspace(keep_out=gate).nearest(outside, pose([0.5, 0.5, 0.5]))
+    np.testing.assert_array_equal(found.position, outside.position)
+
+
+@pytest.mark.parametrize("outside", [-0.1, 1.1])
+@pytest.mark.parametrize("axis", range(3))
+def test_box_and_orientations_reach_to_an_arm_that_is_outside(axis: int, outside: float) -> None:
+    position = np.full(3, 0.9)
+    position[axis] = outside
+    at = pose(position, leaning(0.6, 1.2))
+    space = workspace()
+    assert space.nearest(at, at, at) is at
+    beyond = position.copy()
+    beyond[axis] += math.copysign(0.05, outside)
+    found = space.nearest(at, pose(beyond, leaning(0.7, 1.3)), at)
+    np.testing.assert_allclose(found.position, position)
+    assert np.linalg.norm(rotations.difference(found.quaternion, at.quaternion)) < 1e-9
+    clipped = space.nearest(at, at).position
+    np.testing.assert_allclose(clipped, np.clip(position, 0.0, 1.0))
+
+
 def test_an_allowed_pose_is_given_back_as_it_is() -> None:
     wanted = pose([0.2, 0.2, 0.2], leaning(0.3, 0.9))
     assert workspace().nearest(pose([0.1, 0.1, 0.1]), wanted) is wanted
@@ -160,12 +238,39 @@ def test_the_nearest_orientation_is_on_the_cone_and_its_parts_keep_their_directi
     assert abs(np.cross(z, asked) @ lean) <= 1e-6, "it leans the way that was asked for"
 
 
+def test_an_orientation_that_is_no_number_is_not_allowed() -> None:
+    found = workspace().violation(Pose(np.full(3, 0.1), np.full(4, math.nan)), "target")
+    assert str(found) == "WORKSPACE: tilt of the target is nan rad, allowed is 0.5 rad"
+
+
+def test_upside_down_there_is_a_nearest_orientation_too() -> None:
+    upside_down = pose([0.1, 0.1, 0.1], rotations.IDENTITY)
+    found = workspace().nearest(upside_down, upside_down)
+    assert np.linalg.norm(rotations.difference(found.quaternion, DOWN)) == pytest.approx(0.5)
+
+
+def test_an_arm_within_the_orientations_leaves_all_of_them_open() -> None:
+    at, wanted = pose([0.1, 0.1, 0.1], leaning(0.1, 0.2)), pose([0.1, 0.1, 0.1], leaning(0.4, 0.9))
+    assert workspace().nearest(at, wanted, at) is wanted
+
+
 def test_tilt_and_turn_are_cut_apart_from_each_other() -> None:
     space = workspace()
     found = space.nearest(pose([0.1, 0.1, 0.1]), pose([0.1, 0.1, 0.1], leaning(0.9, 0.7))).quaternion
     assert np.linalg.norm(rotations.difference(found, leaning(0.5, 0.7))) < 1e-9
     found = space.nearest(pose([0.1, 0.1, 0.1]), pose([0.1, 0.1, 0.1], leaning(0.2, -2.0))).quaternion
     assert np.linalg.norm(rotations.difference(found, leaning(0.2, -1.0))) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [({"tilt_rad": 0.5}, leaning(0.5, 3.0)), ({"turn_rad": 1.0}, leaning(3.0, 1.0)), ({}, leaning(3.0, 3.0))],
+)
+def test_tilt_or_turn_alone_may_be_free(limits: dict[str, float], kept: np.ndarray) -> None:
+    space = workspace(orientation=limits)
+    wanted = pose([0.1, 0.1, 0.1], leaning(3.0, 3.0))
+    assert (space.violation(wanted, "target") is None) is (not limits)
+    assert np.linalg.norm(rotations.difference(space.nearest(wanted, wanted).quaternion, kept)) < 1e-9
 
 
 @pytest.mark.parametrize(

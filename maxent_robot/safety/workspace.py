@@ -18,7 +18,7 @@ from maxent_robot.safety.limits import KeepOutBox, OrientationLimits, WorkspaceL
 
 Array = NDArray[np.float64]
 
-_PASSES = 3  # a correction for one box may lead into another
+_TRIES = 8  # a correction for one box may lead into another
 _GRAZE_M = _GRAZE_RAD = 1e-9  # rounding
 
 
@@ -65,13 +65,12 @@ class Workspace:
 
     def _position(self, before: Array, wanted: Array, low: Array, high: Array) -> Array:
         position = np.clip(wanted, low, high)
-        for _ in range(_PASSES):
-            met = [box for box in self._keep_out.values() if box.meets(before, position)]
-            if not met:
+        for _ in range(_TRIES):
+            met = next((box for box in self._keep_out.values() if box.meets(before, position)), None)
+            if met is None:
                 return position
-            for box in met:
-                position = np.clip(box.beside(before, position), low, high)
-        return before if any(box.meets(before, position) for box in self._keep_out.values()) else position
+            position = np.clip(met.beside(before, position), low, high)
+        return before
 
 
 class _Box:
@@ -89,30 +88,27 @@ class _Box:
         if self.depth(before) > 0.0:
             return self.depth(after) > self.depth(before)
         step = after - before
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            first, second = (self._low - before) / step, (self._high - before) / step
-        still = step == 0.0
-        within = (before > self._low) & (before < self._high)
-        entry = np.where(still, np.where(within, -math.inf, math.inf), np.minimum(first, second)).max()
-        exit_ = np.where(still, np.where(within, math.inf, -math.inf), np.maximum(first, second)).min()
-        entry, exit_ = max(float(entry), 0.0), min(float(exit_), 1.0)
-        # The depth is concave on the way, so that halfway it is at least half of its greatest.
-        return entry < exit_ and self.depth(before + 0.5 * (entry + exit_) * step) > _GRAZE_M
+        moving = step != 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            first, second = (((face - before)[moving] / step[moving]) for face in (self._low, self._high))
+            entry = np.minimum(first, second).max(initial=0.0)
+            exit_ = np.maximum(first, second).min(initial=1.0)
+            # The depth is concave on the way, so that halfway it is at least half of its greatest.
+            return self.depth(before + 0.5 * (entry + exit_) * step) > _GRAZE_M
 
     def beside(self, before: Array, wanted: Array) -> Array:
-        """`wanted`, brought back beyond a face that `before` is beyond; the face that asks for the least.
+        """`wanted`, to which the way meets the box, brought back to a face that `before` is beyond.
 
-        From inside, no deeper below the nearest face than `before`.
+        From inside, no deeper below the nearest face than `before`. Of several faces, the one that asks for the least.
         """
         outside = np.array([self._low - before, before - self._high])
-        nearest = outside == outside.max()
+        beyond, faces = outside >= 0.0, np.array([self._low, self._high])
+        if not beyond.any():
+            beyond, faces = outside == outside.max(), np.array([before, before])
         moved = []
-        for side, axis in np.argwhere(nearest if outside.max() < 0.0 else outside >= 0.0):
+        for side, axis in np.argwhere(beyond):
             position = wanted.copy()
-            if side == 0:
-                position[axis] = min(wanted[axis], max(before[axis], self._low[axis]))
-            else:
-                position[axis] = max(wanted[axis], min(before[axis], self._high[axis]))
+            position[axis] = faces[side, axis]
             moved.append(position)
         return min(moved, key=lambda position: float(np.abs(position - wanted).max()))
 
