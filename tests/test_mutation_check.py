@@ -166,6 +166,24 @@ def test_a_mutant_that_hangs_is_killed(
     assert sandbox.test(mutant, [project.tests], timeout_s=all_s).killed_by == "timeout"
 
 
+def test_a_test_that_a_mutant_takes_away_kills_nothing(project: Project) -> None:
+    (project.root / "guard.py").write_text("LIMITS = (0.1,)\n\n\ndef get(n):\n    return min(LIMITS[n], 0.2)\n")
+    tests = project.root / "tests" / "test_guard.py"
+    tests.write_text(
+        "import guard\nimport pytest\n\n\n"
+        "@pytest.mark.parametrize('limit', guard.LIMITS)\ndef test_each(limit):\n    assert limit == 0.1\n\n\n"
+        "def test_get():\n    assert guard.get(0) == 0.1\n",
+        encoding="utf-8",
+    )
+    mutant = dataclasses.replace(project.mutants()[0], text="LIMITS = (0.2,)\n\n\ndef get(n):\n    return 0.1\n")
+    sandbox = Sandbox(project, project.root / "sandbox")
+    each, get = (f"tests/test_guard.py::{name}" for name in ("test_each[0.1]", "test_get"))
+    assert sandbox.test(mutant, [[each], [get]], timeout_s=60.0).killed_by == ""
+    assert sandbox.test(mutant, [[get, "tests/test_guard.py"]], timeout_s=60.0).killed_by == (
+        "tests/test_guard.py::test_each[0.2]"
+    )
+
+
 def test_nothing_is_judged_when_the_tests_fail_without_a_mutant(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -124,6 +124,7 @@ def test_action_is_a_share_of_the_maximum_in_socket_axes() -> None:
     socket = Pose.of([0, 0, 0], [1.0, 0.0, 0.0, 0.0])  # z down
     twist = action_to_twist([0, 0, 2.0, 0, 0, 0.5], socket)
     assert twist == pytest.approx([0, 0, -ACTION_MAXIMUM[2], 0, 0, -0.5 * ACTION_MAXIMUM[5]])
+    assert action_to_twist([0, 0, -2.0, 0, 0, 0], socket)[2] == pytest.approx(ACTION_MAXIMUM[2])
 
 
 def test_wrench_moves_to_the_tcp_with_its_lever() -> None:
@@ -135,6 +136,7 @@ def test_wrench_moves_to_the_tcp_with_its_lever() -> None:
 
 def test_filter_removes_weight_and_bias_at_any_orientation_and_averages_its_window() -> None:
     sensor = WrenchFilter(0.8, [0.0, 0.01, 0.05])
+    np.testing.assert_array_equal(sensor.contact([0.0, 0.0, 0.0, 1.0]), np.zeros(6))
     bias = np.array([1.0, -2.0, 0.5, 0.02, 0.0, -0.01])
     down, tilted = np.array([1.0, 0, 0, 0]), rotations.normalize([0.9, 0.2, 0.1, 0.3])
     sensor.tare([tool_weight(0.8, [0.0, 0.01, 0.05], down) + bias], down)

@@ -1,8 +1,9 @@
 """Plugin of pytest in a sandbox: the same examples for every mutant, and which functions a test enters.
 
-With the variable ENTERED set to a file, that file gets, for each test, its seconds and the functions of the project
-that it enters, each as `file:line`; under an empty name those that are entered outside any test, as on import. With
-the variable DEADLINE_S, a test that takes longer ends the process by SIGALRM.
+The file that the variable SELECTED names lists the tests to run, or files for all of theirs, and in which order. With
+the variable ENTERED set to a file, that file gets, for each test, its seconds and the functions of the project that it
+enters, each as `file:line`; under an empty name those that are entered outside any test, as on import. With the
+variable DEADLINE_S, a test that takes longer ends the process by SIGALRM.
 """
 
 from __future__ import annotations
@@ -52,6 +53,20 @@ class EnteredFunctions:
         return {"seconds": round(seconds, 3), "entered": sorted(ours)}
 
 
+class Selection:
+    """Runs the tests that are listed, by name or by file, as they are listed."""
+
+    def __init__(self, listed: list[str]) -> None:
+        self._places = {name: place for place, name in enumerate(listed)}
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        places = {item: place for item in items if (place := self._place(item.nodeid)) is not None}
+        items[:] = sorted(places, key=places.__getitem__)
+
+    def _place(self, name: str) -> int | None:
+        return self._places.get(name, self._places.get(name.partition("::")[0]))
+
+
 class Deadline:
     """Ends the process when a test hangs."""
 
@@ -68,6 +83,8 @@ class Deadline:
 def pytest_configure(config: pytest.Config) -> None:
     if any("hypothesis" in Path(name.partition("::")[0]).read_text(encoding="utf-8") for name in config.args):
         draw_the_same_examples()
+    selected = Path(os.environ["SELECTED"]).read_text(encoding="utf-8")
+    config.pluginmanager.register(Selection(json.loads(selected)))
     if "DEADLINE_S" in os.environ:
         config.pluginmanager.register(Deadline(int(os.environ["DEADLINE_S"])))
     if "ENTERED" in os.environ:

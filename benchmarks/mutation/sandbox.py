@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from contenders import THREAD_VARIABLES
 
 from maxent_robot.errors import MaxentRobotError
@@ -129,7 +130,10 @@ class Sandbox:
         ]
 
     def test(self, mutant: Mutant, groups: Sequence[Sequence[str]], timeout_s: float) -> Outcome:
-        """Run tests on a mutant, group after group, until one fails; each group may take so long."""
+        """Run tests on a mutant, group after group, until one fails; each group may take so long.
+
+        A test that there is not with the mutant, as its parameters come from what is mutated, is left out.
+        """
         path = self._directory / mutant.file
         original = path.read_bytes()
         path.write_text(mutant.text, encoding="utf-8")
@@ -151,10 +155,13 @@ class Sandbox:
 
     def _run(self, tests: Sequence[str], timeout_s: float | None, variables: Mapping[str, str]) -> Outcome:
         environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONPATH": str(self._directory)}
-        environment.update({"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables})
+        selected = self._directory / "selected.json"
+        selected.write_text(json.dumps(tests), encoding="utf-8")
+        environment.update({"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "SELECTED": str(selected), **variables})
+        files = dict.fromkeys(test.partition("::")[0] for test in tests)
         began_s = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, *PYTEST, *tests],
+            [sys.executable, *PYTEST, *files],
             cwd=self._directory,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -175,7 +182,7 @@ class Sandbox:
 
 
 def _first_failure(output: str, status: int) -> str:
-    if status == 0:
+    if status in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         return ""
     for line in output.splitlines():
         word, _, rest = line.partition(" ")
