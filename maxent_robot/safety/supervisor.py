@@ -19,6 +19,7 @@ from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.command import Command
 from maxent_robot.safety.conditions import Conditions
 from maxent_robot.safety.faults import Fault, Violation
+from maxent_robot.safety.following import Following
 from maxent_robot.safety.gate import REST, CommandGate
 from maxent_robot.safety.joint_limits import JointLimiter
 from maxent_robot.safety.limits import SupervisorLimits
@@ -33,10 +34,6 @@ from maxent_robot.safety.workspace import Workspace
 from maxent_robot.skill.action import Leash
 
 Reply = tuple[bool, str]
-
-
-_LATE_CYCLES = 4.0
-"""Of the time that a silent policy's target has to rest: two for the messages' ways, one to stand in, one to let go."""
 
 
 class Supervisor:
@@ -56,14 +53,13 @@ class Supervisor:
         joints = JointLimiter(robot, limits.joints)
         self._gate = CommandGate(self._workspace, joints, limits.target_acceleration, limits.jump, self._leash)
         self._pace = PolicyPace(limits)
+        self._following = Following(self._machine, self._gate, self._arm, self._policy, self._pace)
         self._motion = MotionLimits(limits.move_speed, limits.acceleration, limits.jerk)
         self._longest_step_s = policy.period_s
         stop = replace(self._motion, speed=limits.policy_speed.or_faster(limits.move_speed))
         self._stopping = Stopping(self._machine, self._gate, self._arm, self._log, stop)
         self._move = MoveRecord()
         self._ticked_s: float | None = None
-        self._slack = False
-        """The policy is silent, and the target has been let go."""
         self._parting: Pose | None = None
         """Sent once more after a reset, and nothing after it."""
 
@@ -107,7 +103,7 @@ class Supervisor:
     def on_twist(self, twist_base: ArrayLike, frame_id: str, arrival: Arrival) -> None:
         """Take a policy's candidate twist (6,) [m/s, rad/s] in base axes."""
         violation = self._policy.on_twist(twist_base, frame_id, arrival)
-        self._take(violation, self._following, arrival.now_s)
+        self._take(violation, self._heeding, arrival.now_s)
 
     def on_heartbeat(self, now_s: float) -> None:
         """The policy's process lives, whether or not it has a twist to send."""
@@ -116,7 +112,7 @@ class Supervisor:
     def on_report(self, report: PolicyReport | Violation, now_s: float) -> None:
         """Take what the policy says of itself, or why that can't be read; a sign of life as well."""
         for violation in self._policy.on_report(report, now_s):
-            self._take(violation, self._following, now_s)
+            self._take(violation, self._heeding, now_s)
 
     def report(self, fault: Fault, violation: Violation | None) -> None:
         """Take a condition that is seen from outside (publishers, backend): a violation, or None once it is gone."""
@@ -206,25 +202,8 @@ class Supervisor:
         if self._move.task is not None:
             return self._advance_move(self._move.task, measured, period_s, now_s)
         if self.state in MOVING:
-            return self._advance_policy(measured, period_s, now_s)
+            return self._following.advance(measured, period_s, now_s)
         return self._gate.advance(REST, self._arm.posture, measured, period_s, self._limits.move_speed, holds=True)
-
-    def _advance_policy(self, measured: Pose, period_s: float, now_s: float) -> Violation | None:
-        ramp = self._pace.ramp(now_s)
-        if self.state is State.RAMPING and ramp >= 1.0:
-            self._machine.to(State.RUNNING)
-        if self.state in (State.RUNNING, State.DEGRADED):
-            degraded = self._pace.degraded(self.state is State.DEGRADED, self._arm.contact(), now_s)
-            if degraded is not (self.state is State.DEGRADED):
-                self._machine.to(State.DEGRADED if degraded else State.RUNNING)
-        speed = self._pace.speed(self.state is State.DEGRADED)
-        late = self._policy.late(now_s, self._gate.braking_s + _LATE_CYCLES * period_s)
-        if late and not self._slack and not self._gate.twist.any():
-            self._slack = True  # nobody asks for the force that the target stands for
-            return self._gate.release(measured)
-        self._slack = self._slack and late
-        twist = REST if late else ramp * self._policy.twist
-        return self._gate.advance(twist, self._arm.posture, measured, period_s, speed, late)
 
     def _advance_move(self, move: MoveTask, measured: Pose, period_s: float, now_s: float) -> Violation | None:
         if self.state is State.RAMPING:
@@ -287,7 +266,7 @@ class Supervisor:
         return self._conditions.violations(now_s, moving and self._move.task is None, held)
 
     @property
-    def _following(self) -> frozenset[State]:
+    def _heeding(self) -> frozenset[State]:
         """The states in which what the policy does matters: none while a move is under way."""
         return MOVING if self._move.task is None else frozenset()
 
