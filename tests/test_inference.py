@@ -21,7 +21,7 @@ from maxent_robot.inference import (
     OnnxCritic,
     SkillRunner,
 )
-from maxent_robot.inference.sampler import log_tanh_derivative, squashed_entropy, squashed_log_prob
+from maxent_robot.inference.squashed_gaussian import log_tanh_derivative, squashed_entropy, squashed_log_prob
 from maxent_robot.skill import ACTION_SIZE, FRAME_SIZE, OBSERVATION_SIZE, action_to_twist
 from maxent_robot.skill.contract import check_allowed_force, check_contract
 

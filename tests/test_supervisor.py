@@ -603,7 +603,7 @@ def test_a_release_puts_the_target_on_the_measured_pose_at_once(fault: Fault) ->
 
 
 @pytest.mark.parametrize("twist", [(0.15, 0.0, 0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0, 0.0, 0.5)])
-def test_a_target_without_fresh_twists_rests_after_two_periods(twist: tuple[float, ...]) -> None:
+def test_a_target_without_fresh_twists_rests_within_two_periods(twist: tuple[float, ...]) -> None:
     bench = SafetyBench()
     bench.start(twist)
     bench.silence(alive=True)
@@ -611,7 +611,8 @@ def test_a_target_without_fresh_twists_rests_after_two_periods(twist: tuple[floa
     bench.run(2 * POLICY_PERIOD_S + 0.05)
     steps = [_step(before, after) for before, after in itertools.pairwise(bench.commands[began - 1 :])]
     assert min(steps[: round(1.2 * POLICY_PERIOD_S / STEP_S)]) == pytest.approx(max(steps)), "a little late is nothing"
-    assert max(steps[round(2 * POLICY_PERIOD_S / STEP_S) :]) < 1e-6
+    ways = 4  # of the twist to the supervisor and of the command to the controller, in cycles
+    assert max(steps[round(2 * POLICY_PERIOD_S / STEP_S) - ways :]) < 1e-6
     assert max(steps[round(1.2 * POLICY_PERIOD_S / STEP_S) + 1 :]) > 0.0
 
 

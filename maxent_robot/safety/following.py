@@ -10,8 +10,8 @@ from maxent_robot.safety.policy_input import PolicyInput
 from maxent_robot.safety.policy_pace import PolicyPace
 from maxent_robot.safety.state_machine import State, StateMachine
 
-_LATE_CYCLES = 4.0
-"""Of the time that a silent policy's target has to rest: two for the messages' ways, one to stand in, one to let go."""
+_LATE_CYCLES = 6.0
+"""Of the time that a silent policy's target has to rest: four for the messages' ways, two to let go and to stand in."""
 
 
 class Following:
@@ -34,7 +34,7 @@ class Following:
             if degraded is not self._degraded:
                 self._machine.to(State.DEGRADED if degraded else State.RUNNING)
         late = self._policy.late(now_s, self._gate.braking_s + _LATE_CYCLES * period_s)
-        if late and not self._slack and not self._gate.twist.any():
+        if late and not self._slack and self._gate.braking_s <= period_s:
             self._slack = True  # nobody asks for the force that the target stands for
             return self._gate.release(measured)
         self._slack = self._slack and late

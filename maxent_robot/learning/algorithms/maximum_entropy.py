@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from maxent_robot.inference.sampler import squashed_log_prob
+from maxent_robot.inference.squashed_gaussian import squashed_log_prob
 from maxent_robot.learning.algorithms.continuous import ContinuousLearner
 from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.distribution import reparameterised_sample
