@@ -80,6 +80,7 @@ setup(
             "maxent-robot = maxent_robot.cli.main:main",
             "policy_node = maxent_robot.nodes.policy_node:main",
             "supervisor_node = maxent_robot.nodes.supervisor_node:main",
+            "standby_node = maxent_robot.nodes.standby_node:main",
             "recorder_node = maxent_robot.nodes.recorder_node:main",
             "sim_arm = maxent_robot.nodes.sim_arm:main",
         ]

@@ -36,6 +36,7 @@ SUPERVISOR = Project(
         "tests/test_safety_workspace.py",
         "tests/test_safety_joint_limits.py",
         "tests/test_safety_policy_report.py",
+        "tests/test_safety_standby.py",
         "tests/test_skill_contract.py",
         "tests/test_skill_experience.py",
         "tests/test_supervisor.py",

@@ -73,7 +73,7 @@ def test_a_pip_install_gives_nodes_that_start(ros_graph: RosGraph, sources: Path
     )  # fmt: skip
     (packages,) = prefix.glob("lib/python*/site-packages")
     scripts = {script.name for script in (prefix / "bin").iterdir()}
-    assert {"maxent-robot", "policy_node", "recorder_node", "sim_arm", "supervisor_node"} <= scripts
+    assert {"maxent-robot", "policy_node", "recorder_node", "sim_arm", "standby_node", "supervisor_node"} <= scripts
     check_node_starts(ros_graph, prefix / "bin" / "supervisor_node", packages, tmp_path / "node.log")
 
 

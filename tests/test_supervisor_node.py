@@ -57,6 +57,7 @@ class IdealArm:
     force_z: float = 0.0
     publishes_joint_states: bool = True
     publishes_wrench: bool = True
+    stuck: bool = False
 
     def __post_init__(self) -> None:
         self.q = np.array(ROBOT.home)
@@ -81,7 +82,7 @@ class IdealArm:
         with self._lock:
             target = self.targets[-1] if self.targets else None
         previous = self.q
-        if target is not None:
+        if target is not None and not self.stuck:
             try:
                 self.q = CHAIN.inverse(target, self.q)
             except InverseKinematicsError:

@@ -232,6 +232,7 @@ ATTACKS = (
     Attack("OPERATOR_STOP", _stop),
     Attack("", _signal("supervisor", KILLED), fatal=True, name="supervisor killed"),
     Attack("", _signal("supervisor", STOPPED), end=_signal("supervisor", GOES_ON), name="supervisor stopped"),
+    Attack("", _signal("standby", STOPPED), end=_signal("standby", GOES_ON), harmless=True, name="standby stopped"),
     Attack("", _signal("recorder", STOPPED), end=_signal("recorder", GOES_ON), harmless=True, name="recorder stopped"),
     Attack("", _full_disk, fatal=True, harmless=True, name="no room for the recording"),
     Attack("", _hog, end=_unhog, name="four busy processes"),

@@ -1,4 +1,4 @@
-"""What the simulated arm's controller listens to: target poses, or joint trajectories, from one publisher."""
+"""What the simulated arm's controller listens to: target poses, or joint trajectories, from one supervisor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.managed_node import ManagedNode
 from maxent_robot.nodes.messages import pose_from_msg
-from maxent_robot.nodes.qos import RELIABLE, publisher_count
+from maxent_robot.nodes.qos import RELIABLE, publisher_count, standby_count
 
 if TYPE_CHECKING:
     from sim.arm_driver import ArmDriver
@@ -90,6 +90,6 @@ class ArmCommands:
             raise CommandError("the arm is not active")
         if self._subscription is None:
             raise CommandError("the controller is not active")
-        publishers = publisher_count(self._node, self._subscription)
-        if publishers > 1:
-            raise CommandError(f"{self._subscription.topic_name} has {publishers} publishers, must have one")
+        topic, publishers = self._subscription.topic_name, publisher_count(self._node, self._subscription)
+        if publishers > 1 and publishers - standby_count(self._node, topic) > 1:
+            raise CommandError(f"{topic} has {publishers} publishers, must have one, and the standby")

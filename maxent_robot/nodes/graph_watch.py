@@ -15,7 +15,7 @@ from rclpy.subscription import Subscription
 from std_msgs.msg import Bool
 
 from maxent_robot.control.robot import RobotConfig
-from maxent_robot.nodes.qos import DIAGNOSTICS, LATCHED, publisher_count
+from maxent_robot.nodes.qos import DIAGNOSTICS, LATCHED, publisher_count, standby_count
 from maxent_robot.nodes.steady_clock import steady_now_s
 from maxent_robot.safety.faults import Fault, Violation
 
@@ -76,7 +76,8 @@ class GraphWatch:
         """SECOND_PUBLISHER when another node publishes twists or commands."""
         counts = {self._twists.topic_name: publisher_count(self._node, self._twists)}
         if self._controller is not None:
-            counts[self._controller.topic_name] = self._node.count_publishers(self._controller.topic_name)
+            topic = self._controller.topic_name
+            counts[topic] = self._node.count_publishers(topic) - standby_count(self._node, topic)
         for topic, count in counts.items():
             if count > 1:
                 return Violation(Fault.SECOND_PUBLISHER, f"number of publishers on {topic}", str(count), "1")

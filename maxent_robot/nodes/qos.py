@@ -26,6 +26,19 @@ DIAGNOSTICS = QoSProfile(depth=10, history=HistoryPolicy.KEEP_LAST, reliability=
 """To listen to `/diagnostics`, on which many nodes publish at 1 Hz each, reliably or not."""
 
 
+STANDBY_NODE = "standby"
+"""Name of the node that may publish commands beside the supervisor, and does when that one is dead."""
+
+_UNNAMED = "_NODE_NAME_UNKNOWN_"
+"""What the middleware calls a node between the discovery of its publisher and that of its name, some 0.1 s."""
+
+
+def standby_count(node: Node, topic: str) -> int:
+    """1 where the standby is, or may be, among the publishers of a topic, else 0; a second one does not count."""
+    names = [publisher.node_name for publisher in node.get_publishers_info_by_topic(topic)]
+    return int(STANDBY_NODE in names or _UNNAMED in names)
+
+
 def publisher_count(node: Node, subscription: Subscription[Any]) -> int:
     """How many publishers a subscription's topic has, by its own matches and by the graph, whichever knows more.
 

@@ -1,0 +1,154 @@
+"""The node `standby`: lets the arm go when the supervisor dies or hangs while it commands. Not safety-rated.
+
+It publishes nothing as long as the supervisor lives. Parameters: `robot` (shipped name or path) and `silence_s`. It is
+for controllers of poses (`crisp`); a joint trajectory ends at rest by itself.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseStamped
+from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
+from rclpy.timer import Timer
+from sensor_msgs.msg import JointState
+
+from maxent_robot.control.robot import RobotConfig, load_robot
+from maxent_robot.errors import ConfigError
+from maxent_robot.nodes.managed_node import ManagedNode, run_node
+from maxent_robot.nodes.messages import (
+    MessageError,
+    diagnostic_status,
+    diagnostic_values,
+    joint_positions,
+    pose_stamped,
+)
+from maxent_robot.nodes.polled_subscription import PolledSubscription
+from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR, STANDBY_NODE
+from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
+from maxent_robot.nodes.topics import COMMANDED_POSE, SUPERVISOR_STATE
+from maxent_robot.safety.standby import Standby
+
+SILENCE_S = 0.03
+"""Six cycles of 200 Hz; a busy machine may hold the supervisor up for less."""
+
+DIAGNOSTICS_PERIOD_S = 1.0
+
+
+class StandbyNode(ManagedNode):
+    """Polls commands and joint states once a control cycle."""
+
+    def __init__(self) -> None:
+        super().__init__(STANDBY_NODE)
+        describe = ParameterDescriptor
+        self.declare_parameter("robot", "sim", describe(description="robot description: shipped name or path"))
+        self.declare_parameter(
+            "silence_s",
+            SILENCE_S,
+            describe(
+                description="time without a command after which the supervisor is taken for dead [s]",
+                floating_point_range=[FloatingPointRange(from_value=0.01, to_value=1.0)],
+            ),
+        )
+        self._core: Standby | None = None
+        self._robot: RobotConfig
+        self._timer: Timer | None = None
+        self._diagnostics_timer: Timer | None = None
+        self._subscriptions_made: list[Any] = []
+        self._polled: dict[str, PolledSubscription] = {}
+        self._publishers_made: list[Any] = []
+        self._silent = False
+
+    def configure(self) -> None:
+        self._robot = load_robot(str(self.get_parameter("robot").value))
+        if self._robot.backend != "crisp":
+            raise ConfigError(
+                f"robot {self._robot.name}: backend is {self._robot.backend}, the standby is for crisp; "
+                "a joint trajectory ends at rest without it"
+            )
+        self._chain = self._robot.chain()
+        silence_s = float(self.get_parameter("silence_s").value)
+        self._core = Standby(silence_s)
+        self._let_go = f"no command of the supervisor for {1e3 * silence_s:g} ms: the arm is let go"
+        topics = self._robot.topics
+        self._controller = self.create_publisher(PoseStamped, topics.target_pose, RELIABLE)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RELIABLE)
+        self._publishers_made = [self._controller, self._diagnostics]
+        self._subscriptions_made = [
+            self.create_subscription(DiagnosticStatus, SUPERVISOR_STATE, self._on_state, LATCHED),
+        ]
+        self._polled = {
+            "commands": PolledSubscription(self, PoseStamped, COMMANDED_POSE, SENSOR),
+            "joints": PolledSubscription(self, JointState, topics.joint_states, SENSOR),
+        }
+
+    def activate(self) -> None:
+        self._timer = self.create_timer(1.0 / self._robot.control_rate_hz, self._cycle, clock=STEADY_CLOCK)
+        self._diagnostics_timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=STEADY_CLOCK)
+
+    def deactivate(self) -> None:
+        for timer in (self._timer, self._diagnostics_timer):
+            if timer is not None:
+                self.destroy_timer(timer)
+        if self._timer is not None:
+            self._cycle()
+        self._timer = self._diagnostics_timer = None
+
+    def cleanup(self) -> None:
+        self._core = None
+        for subscription in self._subscriptions_made:
+            self.destroy_subscription(subscription)
+        for polled in self._polled.values():
+            polled.destroy()
+        for publisher in self._publishers_made:
+            self.destroy_publisher(publisher)
+        self._subscriptions_made, self._polled, self._publishers_made = [], {}, []
+
+    def _on_state(self, message: DiagnosticStatus) -> None:
+        if self._core is not None:
+            self._core.on_state(message.message, diagnostic_values(message).get("dry_run") == "true")
+
+    def _cycle(self) -> None:
+        if self._core is None:
+            return
+        now_s = steady_now_s()
+        if any(True for _ in self._polled["commands"].take()):
+            self._core.on_command(now_s)
+        for received in self._polled["joints"].take():
+            try:
+                q = joint_positions(received.message, self._robot.joint_names)
+            except MessageError:
+                continue  # the supervisor names it
+            self._core.on_measured(self._chain.forward(q), now_s)
+        pose = self._core.tick(now_s)
+        if pose is not None and all(map(math.isfinite, (*pose.position, *pose.quaternion))):
+            self._controller.publish(pose_stamped(pose, self._robot.base_frame, self.get_clock().now().to_msg()))
+        was_silent, self._silent = self._silent, self._core.silent(now_s)
+        if self._silent and not was_silent:
+            self.get_logger().error(self._let_go)
+            self._diagnose()
+
+    def _diagnose(self) -> None:
+        """1 Hz, and when the arm is let go: what it does."""
+        if self._core is None:
+            return
+        level, text = DiagnosticStatus.OK, "the supervisor sends nothing"
+        if self._silent:
+            level, text = DiagnosticStatus.ERROR, self._let_go
+        elif self._core.watching(steady_now_s()):
+            text = "watching the supervisor"
+        message = DiagnosticArray(status=[diagnostic_status(level, self.get_name(), text, {})])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+
+def main() -> None:
+    """Run the node until SIGINT or SIGTERM."""
+    sys.exit(run_node(StandbyNode, sys.argv))
+
+
+if __name__ == "__main__":
+    main()
