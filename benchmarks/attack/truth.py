@@ -155,7 +155,7 @@ class Truth:
                 last_moved = float(at)
             elif at - last_moved >= STANDING_S:
                 return last_moved - since_s
-        return None
+        return last_moved - since_s if until_s - last_moved >= STANDING_S else None
 
     def state_at(self, time_s: float) -> str:
         """State that was published last before a time; empty before the first."""
