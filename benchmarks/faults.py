@@ -138,10 +138,11 @@ def main() -> int:
     fuzz.add_argument("--messages", type=int, default=20_000, help="at least so many (default: %(default)s)")
     fuzz.add_argument("--seed", type=int, default=1, help="of the messages and scenarios (default: %(default)s)")
     for command in (core, cycle, graph, fuzz):
-        command.add_argument("--results", type=Path, default=RESULTS, help="directory of the results")
+        command.add_argument("--results", type=Path, default=RESULTS, help="directory of the results; made if need be")
     arguments = parser.parse_args()
 
     def work() -> int:
+        arguments.results.mkdir(parents=True, exist_ok=True)
         if arguments.command == "core":
             return 1 if attack_core(arguments.commands, arguments.seed, arguments.jobs, arguments.results) else 0
         if arguments.command == "cycle":

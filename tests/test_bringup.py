@@ -89,9 +89,9 @@ def first_error(group: ProcessGroup, timeout_s: float = 15.0) -> str:
 
 def test_the_simulated_arm_runs_for_the_robot_sim_only() -> None:
     graph = load_graph()
-    assert [p.name for p in processes(graph, "sim")] == ["sim_arm", "supervisor", "policy"]
+    assert [p.name for p in processes(graph, "sim")] == ["sim_arm", "standby", "supervisor", "policy"]
     for robot in ("fr3", "ur5e"):
-        assert [p.name for p in processes(graph, robot)] == ["supervisor", "policy"]
+        assert [p.name for p in processes(graph, robot)] == ["standby", "supervisor", "policy"]
 
 
 def test_every_process_of_the_shipped_graph_is_a_module_with_a_main() -> None:
@@ -127,7 +127,7 @@ def test_a_graph_that_makes_no_sense_is_one_clear_line(tmp_path: Path) -> None:
             load_graph(str(path))
     with pytest.raises(ConfigError, match=r"no graph 'missing'.*plug_insertion"):
         load_graph("missing")
-    with pytest.raises(ConfigError, match="no node 'polisher': it has sim_arm, supervisor, policy"):
+    with pytest.raises(ConfigError, match="no node 'polisher': it has sim_arm, standby, supervisor, policy"):
         processes(load_graph(), "sim", {"polisher": {}})
     with pytest.raises(ConfigError, match="no robot 'lathe'"):
         processes(load_graph(), "lathe")

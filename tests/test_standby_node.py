@@ -15,6 +15,7 @@ from geometry_msgs.msg import PoseStamped
 from ros_support import NodeProcess, RosGraph, ros_graph, wait_until  # noqa: F401  the fixture
 from test_supervisor_node import CHAIN, Bench, bench, limits_file, publish_twist  # noqa: F401  the fixtures
 
+from maxent_robot.control.robot import load_robot
 from maxent_robot.nodes.qos import DIAGNOSTICS, RELIABLE, STANDBY_NODE
 
 MODULE = "maxent_robot.nodes.standby_node"
@@ -90,7 +91,9 @@ def test_beside_the_standby_one_more_publisher_is_still_a_fault(bench: Bench, st
     assert standby.is_running()
 
 
-def test_it_is_for_controllers_of_poses(ros_graph: RosGraph) -> None:  # noqa: F811
+def test_it_has_nothing_to_do_beside_a_controller_of_trajectories(ros_graph: RosGraph) -> None:  # noqa: F811
     process = ros_graph.start(MODULE, STANDBY_NODE, {"robot": "ur5e", "autostart": True})
-    assert process.wait() == 1
-    assert "backend is jtc, the standby is for crisp" in process.output()
+    ros_graph.wait_for_state(STANDBY_NODE, "active")
+    assert "backend jtc: its trajectories end at rest" in process.output()
+    assert ros_graph.node.count_publishers(load_robot("ur5e").topics.target_pose) == 0
+    assert process.stop() == 0

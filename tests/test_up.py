@@ -36,8 +36,8 @@ def test_it_brings_the_graph_up_and_ends_it_clean(
     ups.append(up := Up(ros_graph, "--skill", str(bundle.directory), "--namespace", "cell_1", "--mode", "sample"))
     assert "NOT safety-rated" in up.wait_for("safety")
     pids = up.pids()
-    assert list(pids) == ["sim_arm", "supervisor", "policy"]
-    up.wait_for("active: sim_arm, supervisor, policy")
+    assert list(pids) == ["sim_arm", "standby", "supervisor", "policy"]
+    up.wait_for("active: sim_arm, standby, supervisor, policy")
     for name in pids:
         assert ros_graph.state(f"/cell_1/{name}") == "active"
     up.wait_for("mode sample")
@@ -79,8 +79,8 @@ def test_without_autostart_the_nodes_are_left_unconfigured(
     ups: list[Up],  # noqa: F811
 ) -> None:
     ups.append(up := Up(ros_graph, "--robot", "ur5e", "--no-autostart"))
-    assert list(up.pids()) == ["supervisor", "policy"]
-    for name in ("supervisor", "policy"):
+    assert list(up.pids()) == ["standby", "supervisor", "policy"]
+    for name in ("standby", "supervisor", "policy"):
         ros_graph.wait_for_state(name, "unconfigured")
     assert up.end(signal.SIGINT) == 0
 

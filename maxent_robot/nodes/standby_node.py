@@ -1,7 +1,7 @@
 """The node `standby`: lets the arm go when the supervisor dies or hangs while it commands. Not safety-rated.
 
-It publishes nothing as long as the supervisor lives. Parameters: `robot` (shipped name or path) and `silence_s`. It is
-for controllers of poses (`crisp`); a joint trajectory ends at rest by itself.
+It publishes no command as long as the supervisor lives. Parameters: `robot` (shipped name or path) and `silence_s`. It
+is for controllers of poses (`crisp`); with others it does nothing, as a joint trajectory ends at rest by itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from rclpy.timer import Timer
 from sensor_msgs.msg import JointState
 
 from maxent_robot.control.robot import RobotConfig, load_robot
-from maxent_robot.errors import ConfigError
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import (
     MessageError,
@@ -65,10 +64,10 @@ class StandbyNode(ManagedNode):
     def configure(self) -> None:
         self._robot = load_robot(str(self.get_parameter("robot").value))
         if self._robot.backend != "crisp":
-            raise ConfigError(
-                f"robot {self._robot.name}: backend is {self._robot.backend}, the standby is for crisp; "
-                "a joint trajectory ends at rest without it"
+            self.get_logger().info(
+                f"backend {self._robot.backend}: its trajectories end at rest, nothing to stand by for"
             )
+            return
         self._chain = self._robot.chain()
         silence_s = float(self.get_parameter("silence_s").value)
         self._core = Standby(silence_s)
@@ -86,6 +85,8 @@ class StandbyNode(ManagedNode):
         }
 
     def activate(self) -> None:
+        if self._core is None:
+            return
         self._timer = self.create_timer(1.0 / self._robot.control_rate_hz, self._cycle, clock=STEADY_CLOCK)
         self._diagnostics_timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._diagnose, clock=STEADY_CLOCK)
 

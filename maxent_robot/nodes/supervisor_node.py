@@ -1,4 +1,4 @@
-"""The supervisor as a ROS 2 lifecycle node: the only publisher to the arm's controller. Not safety-rated.
+"""The supervisor as a ROS 2 lifecycle node: as long as it lives, only it commands the arm. Not safety-rated.
 
 Parameters: `robot` and `limits` (shipped name or path; `limits` empty means those of the robot's name), `skill` (the
 one that alone may run), `policy_period_s`, `dry_run` (everything is computed and published, but nothing is sent to the
