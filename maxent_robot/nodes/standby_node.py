@@ -65,7 +65,7 @@ class StandbyNode(ManagedNode):
         self._robot = load_robot(str(self.get_parameter("robot").value))
         if self._robot.backend != "crisp":
             self.get_logger().info(
-                f"backend {self._robot.backend}: its trajectories end at rest, nothing to stand by for"
+                f"backend {self._robot.backend}: its trajectories end at rest, nothing to do"
             )
             return
         self._chain = self._robot.chain()
