@@ -64,9 +64,7 @@ class StandbyNode(ManagedNode):
     def configure(self) -> None:
         self._robot = load_robot(str(self.get_parameter("robot").value))
         if self._robot.backend != "crisp":
-            self.get_logger().info(
-                f"backend {self._robot.backend}: its trajectories end at rest, nothing to do"
-            )
+            self.get_logger().info(f"backend {self._robot.backend}: its trajectories end at rest, nothing to do")
             return
         self._chain = self._robot.chain()
         silence_s = float(self.get_parameter("silence_s").value)
