@@ -105,6 +105,7 @@ def test_overrides_reach_the_nodes_that_they_name() -> None:
     overrides = run_overrides(skill="other", mode="sample", dry_run=True, use_sim_time=True)
     by_name = {p.name: p.overrides for p in processes(load_graph(), "fr3", overrides)}
     assert by_name == {
+        "standby": {"robot": "fr3", "use_sim_time": True},
         "supervisor": {"robot": "fr3", "use_sim_time": True, "skill": "other", "dry_run": True},
         "policy": {"robot": "fr3", "use_sim_time": True, "skill": "other", "mode": "sample"},
     }

@@ -77,7 +77,7 @@ class GraphWatch:
         counts = {self._twists.topic_name: publisher_count(self._node, self._twists)}
         if self._controller is not None:
             topic = self._controller.topic_name
-            counts[topic] = self._node.count_publishers(topic) - standby_count(self._node, topic)
+            counts[topic] = self._node.count_publishers(topic) - standby_count(self._node, topic, unnamed=True)
         for topic, count in counts.items():
             if count > 1:
                 return Violation(Fault.SECOND_PUBLISHER, f"number of publishers on {topic}", str(count), "1")

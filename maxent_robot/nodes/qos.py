@@ -33,10 +33,13 @@ _UNNAMED = "_NODE_NAME_UNKNOWN_"
 """What the middleware calls a node between the discovery of its publisher and that of its name, some 0.1 s."""
 
 
-def standby_count(node: Node, topic: str) -> int:
-    """1 where the standby is, or may be, among the publishers of a topic, else 0; a second one does not count."""
+def standby_count(node: Node, topic: str, unnamed: bool = False) -> int:
+    """1 where the standby is among the publishers of a topic, else 0; a second one of its name does not count.
+
+    With `unnamed`, a publisher whose node has no name yet may be it.
+    """
     names = [publisher.node_name for publisher in node.get_publishers_info_by_topic(topic)]
-    return int(STANDBY_NODE in names or _UNNAMED in names)
+    return int(STANDBY_NODE in names or (unnamed and _UNNAMED in names))
 
 
 def publisher_count(node: Node, subscription: Subscription[Any]) -> int:
