@@ -595,6 +595,16 @@ def gate(space: SupervisorLimits = OPEN) -> CommandGate:
     return CommandGate(Workspace(space.workspace), joints, SIM.target_acceleration, JumpLimits(0.03, 0.2), LEASH)
 
 
+@pytest.mark.parametrize("axis", [0, 4])
+def test_the_target_comes_to_rest_when_both_parts_of_its_twist_have(axis: int) -> None:
+    moving = gate()
+    assert moving.braking_s == 0.0
+    moving.twist = np.zeros(6)
+    moving.twist[axis] = -0.3
+    most = SIM.target_acceleration.linear_m_s2 if axis < 3 else SIM.target_acceleration.angular_rad_s2
+    assert moving.braking_s == pytest.approx(0.3 / most)
+
+
 def advance(gate: CommandGate, twist: Any, measured: Pose = HOME, period_s: float = 0.01) -> Violation | None:
     return gate.advance(np.array(twist, dtype=np.float64), POSTURE, measured, period_s, SpeedLimits(0.1, 0.5))
 

@@ -73,8 +73,23 @@ def test_it_lets_go_no_more_once_the_supervisor_goes_on_and_again_when_it_is_sil
     standby.on_command(0.55)
     assert standby.tick(0.555) is None
     assert not standby.silent(0.555)
-    standby.on_measured(at(0.6), 0.6)
-    assert standby.tick(0.6) is not None
+    for cycle in range(1, 101):
+        standby.tick(0.555 + CYCLE_S * cycle)
+    standby.on_command(1.06)
+    assert standby.tick(1.06) is None
+    again = [standby.tick(1.06 + CYCLE_S * cycle) for cycle in range(1, 10)]
+    assert again[-1] is None, "the measured pose is old"
+    standby.on_measured(at(1.11), 1.11)
+    assert standby.tick(1.11) is not None
+
+
+def test_a_standby_that_was_held_up_itself_waits_anew() -> None:
+    standby = commanded()
+    standby.on_measured(at(0.7), 0.7)
+    assert standby.tick(0.7) is None
+    standby.on_measured(at(0.73), 0.73)
+    times = [0.7 + CYCLE_S * cycle for cycle in range(1, 8)]
+    assert [standby.tick(now_s) is None for now_s in times] == [True] * 6 + [False]
 
 
 def test_a_supervisor_that_ends_in_order_says_so() -> None:

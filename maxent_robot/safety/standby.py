@@ -34,6 +34,7 @@ class Standby:
         self._pose: Pose | None = None
         self._commands = False
         self._since_s = math.nan
+        self._ticked_s = math.nan
 
     def on_state(self, state: str, dry_run: bool) -> None:
         """Take the supervisor's state by its name; in a dry run it sends nothing to the controller."""
@@ -57,7 +58,13 @@ class Standby:
         return self.watching(now_s) and self._command.expired(now_s)
 
     def tick(self, now_s: float) -> Pose | None:
-        """One cycle: the pose to send, which is the measured one, while the arm is being let go."""
+        """One cycle: the pose to send, which is the measured one, while the arm is being let go.
+
+        A standby that was itself held up has missed what came meanwhile, and waits anew.
+        """
+        if now_s - self._ticked_s > 0.5 * self._command.limit_s and self.watching(now_s):
+            self._command.feed(now_s)
+        self._ticked_s = now_s
         if not self.silent(now_s):
             self._since_s = math.nan
             return None
