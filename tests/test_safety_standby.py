@@ -90,6 +90,8 @@ def test_a_standby_that_was_held_up_itself_waits_anew() -> None:
     standby.on_measured(at(0.73), 0.73)
     times = [0.7 + CYCLE_S * cycle for cycle in range(1, 8)]
     assert [standby.tick(now_s) is None for now_s in times] == [True] * 6 + [False]
+    standby.on_measured(at(0.76), 0.76)
+    assert standby.tick(0.76) is not None, "it lets go already"
 
 
 def test_a_supervisor_that_ends_in_order_says_so() -> None:

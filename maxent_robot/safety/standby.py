@@ -60,9 +60,10 @@ class Standby:
     def tick(self, now_s: float) -> Pose | None:
         """One cycle: the pose to send, which is the measured one, while the arm is being let go.
 
-        A standby that was itself held up has missed what came meanwhile, and waits anew.
+        A standby that was itself held up has missed what came meanwhile, and waits anew, unless it lets go already.
         """
-        if now_s - self._ticked_s > 0.5 * self._command.limit_s and self.watching(now_s):
+        held_up = now_s - self._ticked_s > 0.5 * self._command.limit_s
+        if held_up and math.isnan(self._since_s) and self.watching(now_s):
             self._command.feed(now_s)
         self._ticked_s = now_s
         if not self.silent(now_s):
