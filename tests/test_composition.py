@@ -6,6 +6,7 @@ import math
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ def test_the_product_of_the_actors_is_that_of_the_exact_module() -> None:
     np.testing.assert_allclose(np.exp(2.0 * log_std), np.diag(expected_covariance))
 
 
+def apart(mean: np.ndarray, log_std: np.ndarray, weights: np.ndarray) -> float:
+    """The divergence of some actors."""
+    return divergence(mean, log_std, weights, product_gaussian(mean, log_std, weights))
+
+
 def test_the_divergence_is_the_mass_that_the_product_of_the_actors_has_lost() -> None:
     for axis in range(2):
 
@@ -61,11 +67,11 @@ def test_the_divergence_is_the_mass_that_the_product_of_the_actors_has_lost() ->
             return float(np.prod(density**WEIGHTS))
 
         mass = quad(product, -20.0, 20.0, limit=500)[0]
-        found = divergence(MEAN[:, [axis]], LOG_STD[:, [axis]], WEIGHTS)
+        found = apart(MEAN[:, [axis]], LOG_STD[:, [axis]], WEIGHTS)
         assert found == pytest.approx(-math.log(mass), rel=1e-6)
-    parts = [divergence(MEAN[:, [axis]], LOG_STD[:, [axis]], WEIGHTS) for axis in range(2)]
-    assert divergence(MEAN, LOG_STD, WEIGHTS) == pytest.approx(sum(parts))
-    assert divergence(MEAN[[0, 0]], LOG_STD[[0, 0]], np.array([0.4, 0.6])) == pytest.approx(0.0, abs=1e-12)
+    parts = [apart(MEAN[:, [axis]], LOG_STD[:, [axis]], WEIGHTS) for axis in range(2)]
+    assert apart(MEAN, LOG_STD, WEIGHTS) == pytest.approx(sum(parts))
+    assert apart(MEAN[[0, 0]], LOG_STD[[0, 0]], np.array([0.4, 0.6])) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_operators_by_hand() -> None:
@@ -198,13 +204,13 @@ def test_weights_of_another_number_of_skills_are_refused_and_the_old_ones_stay()
 
 def test_skills_that_disagree_too_much_leave_it_to_the_primary() -> None:
     composer = Composer(PAIR, Composition((1.0, 1.0), primary=1, max_divergence=10.0), seed=1)
-    apart = composer(OBSERVATION).divergence
+    disagreement = composer(OBSERVATION).divergence
     assert composer(OBSERVATION).fallback == ""
-    composer.composition = replace(composer.composition, max_divergence=0.5 * apart)
+    composer.composition = replace(composer.composition, max_divergence=0.5 * disagreement)
     alone = composer(OBSERVATION, 0.0)
-    assert alone.fallback == f"the skills disagree by {apart:.3g} nat, allowed is {0.5 * apart:g}"
+    assert alone.fallback == f"the skills disagree by {disagreement:.3g} nat, allowed is {0.5 * disagreement:g}"
     assert alone.action == pytest.approx(np.tanh(FAR.mean))
-    assert (alone.divergence, alone.rounds) == (apart, 0)
+    assert (alone.divergence, alone.rounds) == (disagreement, 0)
 
 
 @pytest.mark.parametrize("actor_fails", [False, True])
@@ -229,7 +235,7 @@ def test_late_compositions_leave_it_to_the_primary_until_they_are_done() -> None
         return PAIR[1].critic(observation, actions)
 
     composer = Composer([PAIR[0], replace(PAIR[1], critic=slow)], Composition((1.0, 1.0)), seed=1)
-    with BoundedComposer(composer, 0.05) as bounded:
+    with closing(BoundedComposer(composer, 0.05)) as bounded:
         assert bounded(OBSERVATION, 0.0).fallback == "no composition within 50 ms"
         busy = bounded(OBSERVATION, 0.0)
         assert busy.fallback == "the composition before is still going on"

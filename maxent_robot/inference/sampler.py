@@ -64,11 +64,9 @@ class EntropyAwareSampler:
             raise InferenceError(f"sampler mode is '{mode}', must be one of {', '.join(SAMPLER_MODES)}")
         if not 0.0 <= temperature <= MAXIMUM_TEMPERATURE:
             raise InferenceError(f"sampler temperature is {temperature}, must be in [0, {MAXIMUM_TEMPERATURE}]")
-        if seed is not None and seed < 0:
-            raise InferenceError(f"sampler seed is {seed}, must not be negative")
         self.mode = mode
         self.temperature = {"mean": 0.0, "sample": 1.0, "tempered": float(temperature)}[mode]
-        self.seed = secrets.randbits(32) if seed is None else int(seed)
+        self.seed = seed_in_use(seed)
         self._generator = np.random.default_rng(self.seed)
 
     def __call__(self, mean: ArrayLike, log_std: ArrayLike, calm: float = 1.0) -> SampledAction:
@@ -83,7 +81,7 @@ class EntropyAwareSampler:
         Raises:
             InferenceError: shapes differ, a value is not finite, or `calm` is out of range.
         """
-        mean, log_std = _checked(mean, log_std)
+        mean, log_std = within_limits(mean, log_std)
         if not 0.0 <= calm <= 1.0:
             raise InferenceError(f"sampler calm is {calm}, must be in [0, 1]")
         temperature = calm * self.temperature
@@ -99,7 +97,23 @@ class EntropyAwareSampler:
         )
 
 
-def _checked(mean: ArrayLike, log_std: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def seed_in_use(seed: int | None) -> int:
+    """The seed, or one drawn from the operating system's entropy.
+
+    Raises:
+        InferenceError: it is negative.
+    """
+    if seed is not None and seed < 0:
+        raise InferenceError(f"sampler seed is {seed}, must not be negative")
+    return secrets.randbits(32) if seed is None else int(seed)
+
+
+def within_limits(mean: ArrayLike, log_std: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What an actor gave, each (n, actions), as float64 and within MEAN_LIMIT and LOG_STD_RANGE.
+
+    Raises:
+        InferenceError: shapes differ, or a value is not finite.
+    """
     mu, log_sigma = np.asarray(mean, dtype=np.float64), np.asarray(log_std, dtype=np.float64)
     if mu.ndim != 2 or mu.shape != log_sigma.shape:
         raise InferenceError(f"mean has shape {mu.shape} and log_std {log_sigma.shape}, must both be (n, actions)")

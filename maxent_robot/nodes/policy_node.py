@@ -7,7 +7,6 @@ input is there and fresh; otherwise it says which one is not.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -198,7 +197,7 @@ class PolicyNode(ManagedNode):
     def _poll(self) -> None:
         for subscription, take in self._polled:
             for received in subscription.take():
-                take(received.message, max(0.0, 1e-9 * (time.time_ns() - received.received_ns)))
+                take(received.message, received.age_s)
 
     def _on_period(self) -> None:
         started_s = steady_now_s()

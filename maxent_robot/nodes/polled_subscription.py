@@ -24,6 +24,11 @@ class Received:
     published_ns: int
     received_ns: int
 
+    @property
+    def age_s(self) -> float:
+        """Time since it arrived."""
+        return max(0.0, 1e-9 * (time.time_ns() - self.received_ns))
+
 
 class PolledSubscription:
     """A subscription that no executor serves. The queue's depth must hold what comes between two calls of `take`."""

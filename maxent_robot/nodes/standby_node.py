@@ -38,7 +38,7 @@ DIAGNOSTICS_PERIOD_S = 1.0
 
 
 class StandbyNode(ManagedNode):
-    """Polls commands and joint states once a control cycle."""
+    """Polls commands once a control cycle, and joint states while there are none."""
 
     def __init__(self) -> None:
         super().__init__(STANDBY_NODE)
@@ -116,12 +116,8 @@ class StandbyNode(ManagedNode):
         now_s = steady_now_s()
         if any(True for _ in self._polled["commands"].take()):
             self._core.on_command(now_s)
-        for received in self._polled["joints"].take():
-            try:
-                q = joint_positions(received.message, self._robot.joint_names)
-            except MessageError:
-                continue  # the supervisor names it
-            self._core.on_measured(self._chain.forward(q), now_s)
+        if self._core.silent(now_s):
+            self._measure(self._core, now_s)
         pose = self._core.tick(now_s)
         if pose is not None and all(map(math.isfinite, (*pose.position, *pose.quaternion))):
             self._controller.publish(pose_stamped(pose, self._robot.base_frame, self.get_clock().now().to_msg()))
@@ -129,6 +125,15 @@ class StandbyNode(ManagedNode):
         if self._silent and not was_silent:
             self.get_logger().error(self._let_go)
             self._diagnose()
+
+    def _measure(self, core: Standby, now_s: float) -> None:
+        """Take the newest joint state; until the supervisor is silent nobody needs to know where the arm is."""
+        for received in self._polled["joints"].take():
+            try:
+                q = joint_positions(received.message, self._robot.joint_names)
+            except MessageError:
+                continue  # the supervisor names it
+            core.on_measured(self._chain.forward(q), now_s - received.age_s)
 
     def _diagnose(self) -> None:
         """1 Hz, and when the arm is let go: what it does."""

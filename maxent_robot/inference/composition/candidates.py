@@ -62,7 +62,5 @@ class Proposal:
         if self.broad:
             uniform = (log_tanh_derivative(u) - _LOG_2).sum(axis=-1) + math.log(self.broad)
             logs = np.concatenate([logs, uniform[:, None]], axis=1)
-        top = logs.max(axis=1)
-        size = int(self.counts.sum()) + self.broad
-        result: Array = top + np.log(np.exp(logs - top[:, None]).sum(axis=1)) - math.log(size)
+        result: Array = np.logaddexp.reduce(logs, axis=1) - math.log(int(self.counts.sum()) + self.broad)
         return result

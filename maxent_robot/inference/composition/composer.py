@@ -9,7 +9,6 @@ network fails, the primary skill acts alone, and the answer says so.
 from __future__ import annotations
 
 import math
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,7 +21,7 @@ from maxent_robot.inference.composition.experts import divergence, product_gauss
 from maxent_robot.inference.composition.importance import WeightedCandidates
 from maxent_robot.inference.composition.settings import Composition
 from maxent_robot.inference.composition.skill import ComposableSkill
-from maxent_robot.inference.sampler import MAXIMUM_TEMPERATURE
+from maxent_robot.inference.sampler import MAXIMUM_TEMPERATURE, seed_in_use
 from maxent_robot.inference.session import InferenceError
 from maxent_robot.inference.squashed_gaussian import log_tanh_derivative, squashed_entropy, squashed_log_prob
 
@@ -72,13 +71,13 @@ class Composer:
         seed: the seed in use.
 
     Raises:
-        InferenceError: no skill, or weights of another number of skills.
+        InferenceError: no skill, weights of another number of skills, or a negative seed.
     """
 
     def __init__(self, skills: Sequence[ComposableSkill], composition: Composition, seed: int | None = None) -> None:
         self._skills = tuple(skills)
         self.composition = composition
-        self.seed = secrets.randbits(32) if seed is None else int(seed)
+        self.seed = seed_in_use(seed)
         self._generator = np.random.default_rng(self.seed)
         self._noise: tuple[Noise, Noise] | None = None
         self._noise_age = 0
@@ -122,21 +121,22 @@ class Composer:
             raise InferenceError(f"temperature is {temperature}, must be in [0, {MAXIMUM_TEMPERATURE}]")
         apart = math.nan
         try:
-            active = np.flatnonzero(composition.shares)
-            shares = composition.shares[active]
+            shares = composition.shares
+            active = np.flatnonzero(shares)
+            shares = shares[active]
             gaussians = [self._skills[index].gaussian(observation) for index in active]
             mean, log_std = (np.array(parts) for parts in zip(*gaussians, strict=True))
-            apart = divergence(mean, log_std, shares)
+            middle, spread = product_gaussian(mean, log_std, shares)
+            apart = divergence(mean, log_std, shares, (middle, spread))
             if apart > composition.max_divergence:
                 raise InferenceError(
                     f"the skills disagree by {apart:.3g} nat, allowed is {composition.max_divergence:g}"
                 )
             noise = self._held_noise(composition, mean.shape[1])
-            middle, spread = product_gaussian(mean, log_std, shares)
             if composition.operator == "product":
                 u = middle + temperature * np.exp(spread) * noise[0].normal[0]
                 return ComposedAction(np.tanh(u), float(squashed_entropy(middle, spread)), divergence=apart)
-            energy = self._energy(composition, observation, active, mean, log_std)
+            energy = self._energy(composition, observation, active, shares, mean, log_std)
             proposal = first_proposal(np.vstack([mean, middle]), np.vstack([log_std, spread]), composition.candidates)
             weighted, rounds = sample(energy, proposal, noise)
         except InferenceError as error:
@@ -152,10 +152,15 @@ class Composer:
         )
 
     def _energy(
-        self, composition: Composition, observation: Array, active: NDArray[np.int64], mean: Array, log_std: Array
+        self,
+        composition: Composition,
+        observation: Array,
+        active: NDArray[np.int64],
+        shares: Array,
+        mean: Array,
+        log_std: Array,
     ) -> Energy:
-        """The energy (K,) of candidates (K, A) before the tanh."""
-        shares = composition.shares[active]
+        """The energy (K,) of candidates (K, A) before the tanh, from the active skills and their actors."""
         primary = int(np.flatnonzero(active == composition.primary)[0]) if composition.operator == "hybrid" else -1
 
         def energy(u: Array) -> Array:

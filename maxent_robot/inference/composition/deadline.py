@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from concurrent import futures
 from dataclasses import replace
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ RESERVE_S = 2e-4
 
 
 class BoundedComposer:
-    """A composer that answers within a budget. Close it when it is done with, or use it as a context manager.
+    """A composer that answers within a budget. It has a thread: `close` it when it is done with.
 
     While the composition of an earlier state still goes on, no other is begun.
 
@@ -37,14 +36,6 @@ class BoundedComposer:
         self._generator = np.random.default_rng([composer.seed, 1])
         self._executor = futures.ThreadPoolExecutor(1, thread_name_prefix="composer")
         self._running: futures.Future[ComposedAction] | None = None
-
-    def __enter__(self) -> BoundedComposer:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __call__(self, observation: NDArray[np.float64], temperature: float = 1.0) -> ComposedAction:
         """Choose an action, see `Composer.__call__`; with the reason in `fallback` when it was late."""

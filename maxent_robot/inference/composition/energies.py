@@ -30,9 +30,8 @@ def greatest(q: Array, weights: Array) -> Array:
 
 def disjunction(q: Array, weights: Array) -> Array:
     """log sum_i w_i exp(Q_i / alpha_i), (K,): whichever task is at hand (Todorov, 2009; van Niekerk et al., 2019)."""
-    logs = np.where(weights > 0.0, np.log(np.where(weights > 0.0, weights, 1.0)), -np.inf)[:, None] + q
-    top = logs.max(axis=0)
-    result: Array = top + np.log(np.exp(logs - top).sum(axis=0))
+    counted = weights > 0.0
+    result: Array = np.logaddexp.reduce(np.log(weights[counted])[:, None] + q[counted], axis=0)
     return result
 
 

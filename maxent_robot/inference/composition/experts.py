@@ -19,11 +19,12 @@ def product_gaussian(mean: Array, log_std: Array, weights: Array) -> tuple[Array
     return (precision * mean).sum(axis=0) / total, -0.5 * np.log(total)
 
 
-def divergence(mean: Array, log_std: Array, weights: Array) -> float:
+def divergence(mean: Array, log_std: Array, weights: Array, product: tuple[Array, Array]) -> float:
     """-log integral prod_i pi_i^{w_i} >= 0 [nat]: 0 where all actors agree; the tanh changes nothing in it.
 
-    What composing gives away at this step (`exact.composition_divergence`, at temperature 1).
+    What composing gives away at this step (`exact.composition_divergence`, at temperature 1). `product` is what
+    `product_gaussian` gives for the same actors.
     """
-    middle, spread = product_gaussian(mean, log_std, weights)
+    middle, spread = product
     apart = 0.5 * ((mean - middle) * np.exp(-log_std)) ** 2
     return max(0.0, float((weights @ (log_std + apart) - spread).sum()))

@@ -44,9 +44,7 @@ class WeightedCandidates:
     @property
     def log_normaliser(self) -> float:
         """Estimate of log integral exp(energy) da: the soft value of the composition, over alpha."""
-        logs = self.energy + self.correction
-        top = logs.max()
-        return float(top + math.log(np.exp(logs - top).mean()))
+        return float(np.logaddexp.reduce(self.energy + self.correction) - math.log(len(self.energy)))
 
     @property
     def entropy(self) -> float:

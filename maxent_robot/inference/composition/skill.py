@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from maxent_robot.errors import ContractError
 from maxent_robot.inference.actor import OnnxActor
 from maxent_robot.inference.critic import OnnxCritic
-from maxent_robot.inference.sampler import LOG_STD_RANGE, MEAN_LIMIT
+from maxent_robot.inference.sampler import within_limits
 from maxent_robot.skill.bundle import SkillBundle
 
 Array = NDArray[np.float64]
@@ -47,11 +47,8 @@ class ComposableSkill:
 
     def gaussian(self, observation: Array) -> tuple[Array, Array]:
         """Pre-tanh mean and log standard deviation (A,) at one observation (obs,), within the sampler's limits."""
-        mean, log_std = self.actor(observation[None])
-        return (
-            np.clip(np.asarray(mean[0], dtype=np.float64), -MEAN_LIMIT, MEAN_LIMIT),
-            np.clip(np.asarray(log_std[0], dtype=np.float64), *LOG_STD_RANGE),
-        )
+        mean, log_std = within_limits(*self.actor(observation[None]))
+        return mean[0], log_std[0]
 
     def values(self, observation: Array, actions: Array) -> Array:
         """min over the heads of Q(s, a_k) / alpha, (K,), for actions (K, A) at one observation (obs,)."""
