@@ -22,8 +22,9 @@ ROS = $(shell "$(BIN)/python" -c '$(OUTSIDE)' >/dev/null 2>&1 || echo ros,)
 help: ## show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST)
 
-demo: $(STAMP)-demo ## insert 20 plugs on a simulated arm over ROS 2 and write reports/<time>/report.html
+demo: $(STAMP)-demo ## insert 20 plugs on a simulated arm over ROS 2, and one past an obstacle by composed skills; reports/
 	$(BIN)/maxent-robot demo
+	$(BIN)/maxent-robot demo --graph composed --trials 1
 
 test: $(STAMP)-test ## install PyTorch too, check the code and run the test suite
 	$(MAKE) --no-print-directory lint

@@ -18,7 +18,14 @@ ROS = [
     "ros-kilted-lifecycle-msgs>=2.3,<3",
     "ros-kilted-rosgraph-msgs>=2.3,<3",
 ]
-SIM = ["mujoco>=3.3,<5", "gymnasium>=1.1,<2", "imageio>=2.34,<3", "tqdm>=4.66,<5"]
+SIM = [
+    "mujoco>=3.3,<5",
+    "gymnasium>=1.1,<2",
+    "pettingzoo>=1.24.3,<2",
+    "imageio>=2.34,<3",
+    "tqdm>=4.66,<5",
+    "scipy>=1.15,<2",
+]
 REPORT = ["matplotlib>=3.8,<4", "jinja2>=3.1,<4", "mcap>=1.2,<2", "scipy>=1.15,<2"]
 TRAIN = [*SIM, "torch>=2.4,<3", "onnx>=1.16,<2", "tensorboard>=2.16,<3"]
 RAY = ["ray>=2.30,<3"]

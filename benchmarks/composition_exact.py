@@ -23,6 +23,7 @@ import numpy as np
 from command_line import exit_status
 from composition_cases import OBSERVATION, Case, cases
 from numpy.typing import NDArray
+from pages import add_arguments, write_results
 from provenance import ROOT, provenance
 from scipy.spatial.distance import cdist
 from scipy.stats import t as student
@@ -36,7 +37,6 @@ from maxent_robot.exact import (
     soft_policy_iteration,
 )
 from maxent_robot.inference.composition import Composer, Composition
-from maxent_robot.learning.run_directory import write_json
 
 Array = NDArray[np.float64]
 
@@ -54,10 +54,10 @@ def on_tables(seed: int) -> dict[str, float]:
     count, alpha = 2 + seed % 3, float([0.05, 0.3, 1.0, 5.0][seed % 4])
     rewards = np.stack([generator.normal(size=(6, 4)) * mdp.active[:, None] for _ in range(count)])
     weights = generator.dirichlet(np.ones(count))
-    qs = np.stack([soft_policy_iteration(replace(mdp, reward=reward), alpha, 1e-12).q for reward in rewards])
-    optimum = soft_policy_iteration(replace(mdp, reward=np.tensordot(weights, rewards, axes=1)), alpha, 1e-12).q
+    qs = np.stack([soft_policy_iteration(replace(mdp, reward=reward), alpha, 1e-10).q for reward in rewards])
+    optimum = soft_policy_iteration(replace(mdp, reward=np.tensordot(weights, rewards, axes=1)), alpha, 1e-10).q
     composed, gap = composed_q(qs, weights), composition_gap_bound(mdp, qs, weights, alpha)
-    corrected = composed - composition_correction(mdp, qs, weights, alpha, 1e-12)
+    corrected = composed - composition_correction(mdp, qs, weights, alpha, 1e-10)
     return {
         "above": float((optimum - composed).max()),
         "below": float((composed - gap - optimum).max()),
@@ -200,7 +200,7 @@ def plot(sampled: Sequence[dict[str, Any]], path: Path) -> None:
         axis.set_title(operator)
         axis.set_yticks(places, [row["case"] for row in rows])
     axes[0].invert_yaxis()
-    axes[-1].legend(loc="lower right")
+    figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside upper right", ncols=3)
     figure.supxlabel("energy distance to exact samples of the composed density")
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
@@ -211,7 +211,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=60, help="random decision processes (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
-    parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help="the page and the plot go beside it")
+    add_arguments(parser, RESULTS)
     arguments = parser.parse_args()
 
     def work() -> int:
@@ -222,11 +222,8 @@ def main() -> int:
             found = executor.map(functools.partial(on_case_number, seed=arguments.seed), range(len(known)))
             sampled = list(tqdm(found, total=len(known), unit="case", disable=None))
         figures = summary(tables, sampled)
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        write_json(arguments.json, {**origin, **figures, "tables": tables, "sampled": sampled})
-        arguments.json.with_suffix(".md").write_text(page(figures, sampled), encoding="utf-8")
-        plot(sampled, arguments.json.with_suffix(".png"))
-        print(page(figures, sampled).split("![")[0])
+        document = {**origin, **figures, "tables": tables, "sampled": sampled}
+        write_results(arguments.json, document, page(figures, sampled), functools.partial(plot, sampled))
         return 0 if figures["met"] else 1
 
     return exit_status(parser, work)

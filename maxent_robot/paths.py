@@ -13,7 +13,7 @@ from pathlib import Path
 
 from maxent_robot.errors import ConfigError
 
-__all__ = ["find_robot", "find_skill", "share_directory"]
+__all__ = ["find_family", "find_robot", "find_skill", "share_directory", "skill_names"]
 
 _PACKAGE = "maxent_robot"
 
@@ -41,6 +41,11 @@ def find_skill(skill: str | os.PathLike[str]) -> Path:
     return _find(skill, "skill", share_directory() / "skills", suffix="")
 
 
+def skill_names(text: str) -> tuple[str, ...]:
+    """Names or paths of skills from one text that joins them by commas; empty parts are left out."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def find_robot(robot: str | os.PathLike[str]) -> Path:
     """Return the description file of a robot named as shipped (`fr3`) or by a path (`./cell_3.yaml`).
 
@@ -48,6 +53,15 @@ def find_robot(robot: str | os.PathLike[str]) -> Path:
         ConfigError: if there is no such file; the message lists the shipped robots.
     """
     return _find(robot, "robot", share_directory() / "config" / "robots", suffix=".yaml")
+
+
+def find_family(family: str | os.PathLike[str]) -> Path:
+    """Return the settings of a family of skills named as shipped (`plug`) or by a path.
+
+    Raises:
+        ConfigError: if there is no such file; the message lists the shipped families.
+    """
+    return _find(family, "family", share_directory() / "config" / "family", suffix=".yaml")
 
 
 def _candidates() -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""MuJoCo simulation: arm, plug insertion, randomisation. Importing it registers the Gymnasium environments."""
+"""Simulation: arm, plug insertion, air hockey, randomisation. Importing it registers the Gymnasium environments."""
 
 import os
 import sys
@@ -20,3 +20,9 @@ gymnasium.register(
     entry_point="sim.gym:PlugInsertionEnv",
     kwargs={"settings": {"connector": "usb_a"}},
 )
+for task, opponent, limit_s in (("defend", "none", 3.0), ("hit", "blocker", 5.0), ("duel", "striker", 20.0)):
+    gymnasium.register(
+        id=f"MaxentRobot/Hockey{task.capitalize()}-v0",
+        entry_point="sim.hockey.gym:HockeyEnv",
+        kwargs={"settings": {"task": task, "opponents": [opponent], "time_limit_s": limit_s}},
+    )

@@ -24,6 +24,7 @@ from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import ConfigError, MaxentRobotError
 from maxent_robot.safety.wrench import FILTER_WINDOW_S, tool_weight, wrench_at_tcp
+from maxent_robot.skill.layout import ObstacleMeasurement
 from sim.arm import TORQUE_ACTUATORS, disable_impedance, impedance_control, xyzw
 from sim.disturbance import Disturbance, DisturbedArm
 from sim.joint_trajectory import TrajectoryTracker, Waypoint
@@ -58,6 +59,7 @@ class ArmReading:
         joint_efforts: (7,) Nm, what the controller applies beyond the compensation of gravity.
         wrench_ft: (6,) raw, F/T frame, environment on tool, mean of the cycle: with weight, bias and noise.
         T_socket_tcp: the true pose of the plug's tip in the true socket.
+        obstacle: what the scenario has on the way to the socket, as it is now; None: nothing.
         contact_n: (3,) N, the true contact of hand and plug, F/T frame, environment on tool, mean of the cycle: what
             the sensor carries less the tool's true weight and the disturbance.
     """
@@ -69,6 +71,7 @@ class ArmReading:
     wrench_ft: Array
     T_socket_tcp: Pose
     contact_n: Array
+    obstacle: ObstacleMeasurement | None = None
 
 
 class ArmDriver:
@@ -79,7 +82,8 @@ class ArmDriver:
         connector: plug and socket to begin with.
         seed: of the first scenario.
         controller: one of CONTROLLERS.
-        config: ranges that scenarios are drawn from; its robot, connector and start ranges are not used.
+        config: ranges that scenarios are drawn from; its robot and connector are not used, its start only to place an
+            obstacle.
 
     Raises:
         ConfigError: unknown connector or controller, or a control rate that is no whole number of physics steps.
@@ -182,6 +186,7 @@ class ArmDriver:
             wrench_ft=self._measured(load),
             T_socket_tcp=self.T_socket_tcp(),
             contact_n=self._contact(load),
+            obstacle=None if self.scenario.obstacle is None else self.scenario.obstacle.measured(self.time_s),
         )
 
     def tcp(self) -> Pose:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ Progress = Callable[[int, int], None]  # finished episodes, successes among them
 Watch = Callable[[NDArray[np.bool_]], None]  # which places of the batch were within an episode when it acted
 
 
+@runtime_checkable
 class EpisodePolicy(Protocol):
     """A policy for a fixed number of places; ``reset`` is told which of them begin a new episode."""
 
@@ -59,7 +60,7 @@ class StatelessPolicy:
 
 def run_episodes(
     config: PlugConfig,
-    policy: Callable[[NDArray[np.float32]], NDArray[np.float32]] | str,
+    policy: EpisodePolicy | Callable[[NDArray[np.float32]], NDArray[np.float32]] | str,
     episodes: int,
     seed: int,
     progress: Progress | None = None,
@@ -72,7 +73,8 @@ def run_episodes(
     """Run episodes 0 to ``episodes`` - 1 of ``seed``; episode k is the same for every policy and every ``batch``.
 
     Args:
-        policy: a function of observations (n, 150), or the name ``"spiral"``.
+        policy: a function of observations (n, 150), which may remember if it has a ``reset``, or the name
+            ``"spiral"``.
         threads: of the physics; what comes out does not depend on them.
         spiral: settings of the spiral search, if not the tuned ones of the connector.
         progress: called with the number of finished episodes and of successes.
@@ -86,7 +88,7 @@ def run_episodes(
             raise ValueError(f"no policy {policy!r}: allowed is 'spiral' or a function")
         chosen = SpiralSearch(n, config.policy_period_s, spiral or SPIRAL[config.connector])
     else:
-        chosen = StatelessPolicy(policy)
+        chosen = policy if isinstance(policy, EpisodePolicy) else StatelessPolicy(policy)
     table = EpisodeTable(
         np.zeros(episodes, bool), np.zeros(episodes), np.zeros(episodes), np.zeros(episodes), [""] * episodes
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxent_robot.learning.environment import EpisodeSummary, Spaces, StepResult
-from maxent_robot.skill import ACTION_SIZE, observation_scale
+from maxent_robot.skill import ACTION_SIZE
 from sim.plug.config import PlugConfig
 from sim.plug.privileged import PRIVILEGED_SCALE
 from sim.plug.spiral import SPIRAL, SpiralSearch
@@ -27,7 +27,7 @@ class VectorPlugInsertion:
     def __init__(self, config: PlugConfig, num_envs: int, threads: int = 1) -> None:
         self.config, self.num_envs = config, num_envs
         self.task = PlugTask(config, num_envs, threads)
-        self.spaces = Spaces(observation_scale(), PRIVILEGED_SCALE, ACTION_SIZE)
+        self.spaces = Spaces(self.task.observation_scale, PRIVILEGED_SCALE, ACTION_SIZE)
         self._seed = 0
         self._episode = np.zeros(num_envs, dtype=np.int64)
         self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, dtype=np.int64)
@@ -43,7 +43,7 @@ class VectorPlugInsertion:
         self._terms = {}
         for index in range(self.num_envs):
             self.task.begin(index, self._name(index))
-        return self.task.observe(), self.task.privileged()
+        return self.task.observe_full(), self.task.privileged()
 
     def step_begin(self, action: NDArray[np.float32]) -> None:
         """Start one policy period and return at once."""
@@ -63,12 +63,12 @@ class VectorPlugInsertion:
         terminated = outcome.success | outcome.failure
         done = np.flatnonzero(terminated | outcome.timeout)
         episodes = [self._summary(int(index), bool(outcome.success[index])) for index in done]
-        observation, privileged = self.task.observe(), self.task.privileged()
+        observation, privileged = self.task.observe_full(), self.task.privileged()
         final_observation, final_privileged = observation.copy(), privileged.copy()
         if done.size:
             for index in done:
                 self._restart(int(index))
-            observation[done] = self.task.observe(done)
+            observation[done] = self.task.observe_full(done)
             privileged = self.task.privileged()
         return StepResult(
             observation=observation,
@@ -123,7 +123,7 @@ class VectorPlugInsertion:
         scenario = self.task.scenarios[index]
         assert scenario is not None
         return EpisodeSummary(
-            success=success,
+            success=success and not (self.task.course is not None and self.task.course.collided[index]),
             time_s=float(self.task.time_s[index]),
             peak_force_n=float(self.task.peak_force_n[index]),
             episode_return=float(self._returns[index]),

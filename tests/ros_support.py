@@ -58,12 +58,14 @@ def private_domain_id() -> int:
     return 1 + os.getpid() % 100
 
 
-def wait_until(predicate: Callable[[], bool], what: str, timeout_s: float = 10.0) -> None:
-    """Poll until `predicate` holds; fails the test, naming `what`, after `timeout_s`."""
+def wait_until(
+    predicate: Callable[[], bool], what: str, timeout_s: float = 10.0, tell: Callable[[], object] = str
+) -> None:
+    """Poll until `predicate` holds; fails the test, naming `what` and what `tell` knows, after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not predicate():
         if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within {timeout_s} s")
+            pytest.fail(f"{what}: not within {timeout_s} s {tell()}".rstrip())
         time.sleep(0.005)
 
 

@@ -18,12 +18,13 @@ from maxent_robot.skill.observation import observation_scale
 HIDDEN = 16
 
 
-def actor_onnx(seed: int = 0, log_std: float = -1.0) -> bytes:
+def actor_onnx(seed: int = 0, log_std: float = -1.0, scale: np.ndarray | None = None) -> bytes:
     """An actor with one hidden layer; log_std varies around the given value with the observation."""
     rng = np.random.default_rng(seed)
+    scale = observation_scale() if scale is None else scale
     weights = {
-        "scale": observation_scale(),
-        "w1": rng.normal(0, OBSERVATION_SIZE**-0.5, (OBSERVATION_SIZE, HIDDEN)),
+        "scale": scale,
+        "w1": rng.normal(0, len(scale) ** -0.5, (len(scale), HIDDEN)),
         "w_mean": rng.normal(0, HIDDEN**-0.5, (HIDDEN, ACTION_SIZE)),
         "w_std": rng.normal(0, 0.1, (HIDDEN, ACTION_SIZE)),
         "b_std": np.full(ACTION_SIZE, log_std),
@@ -36,19 +37,19 @@ def actor_onnx(seed: int = 0, log_std: float = -1.0) -> bytes:
         helper.make_node("MatMul", ["a", "w_std"], ["s"]),
         helper.make_node("Add", ["s", "b_std"], ["log_std"]),
     ]
-    return _model(nodes, {"observation": OBSERVATION_SIZE}, {"mean": ACTION_SIZE, "log_std": ACTION_SIZE}, weights)
+    return _model(nodes, {"observation": len(scale)}, {"mean": ACTION_SIZE, "log_std": ACTION_SIZE}, weights)
 
 
-def critic_onnx(seed: int = 0, heads: int = 2) -> bytes:
+def critic_onnx(seed: int = 0, heads: int = 2, observation: int = OBSERVATION_SIZE) -> bytes:
     """A linear critic of `heads` heads."""
     rng = np.random.default_rng(seed)
-    size = OBSERVATION_SIZE + ACTION_SIZE
+    size = observation + ACTION_SIZE
     nodes = [
         helper.make_node("Concat", ["observation", "action"], ["x"], axis=1),
         helper.make_node("MatMul", ["x", "w"], ["q"]),
     ]
     weights = {"w": rng.normal(0, 0.1, (size, heads))}
-    return _model(nodes, {"observation": OBSERVATION_SIZE, "action": ACTION_SIZE}, {"q": heads}, weights)
+    return _model(nodes, {"observation": observation, "action": ACTION_SIZE}, {"q": heads}, weights)
 
 
 def manifest(name: str = "random_skill", **changes: Any) -> SkillManifest:
@@ -81,7 +82,12 @@ def manifest(name: str = "random_skill", **changes: Any) -> SkillManifest:
 
 def make_bundle(directory: Path, name: str = "random_skill", seed: int = 0, **changes: Any) -> SkillBundle:
     """Write a bundle of random weights to `directory`/`name`; `changes` are fields of the manifest."""
-    return write_bundle(directory / name, manifest(name, **changes), actor_onnx(seed), critic_onnx(seed))
+    made = manifest(name, **changes)
+    frame = np.concatenate([np.full(field.size, field.scale) for field in made.observation])
+    scale = np.tile(frame, len(made.history_ages))
+    return write_bundle(
+        directory / name, made, actor_onnx(seed, scale=scale), critic_onnx(seed, observation=len(scale))
+    )
 
 
 def _model(nodes: list[Any], inputs: dict[str, int], outputs: dict[str, int], weights: dict[str, Any]) -> bytes:

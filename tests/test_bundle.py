@@ -201,7 +201,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "other history": (
         edit(history_ages=[1, 0]),
-        re.escape(f"history_ages is (1, 0), this software builds {HISTORY_AGES}"),
+        re.escape(f"history_ages is (1, 0), this software builds {HISTORY_AGES} or (0,)"),
     ),
     "unlisted file": (
         edit(files__extra="00"),

@@ -23,9 +23,15 @@ pytest.importorskip("mcap")
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
 
+from diagnostic_msgs.msg import DiagnosticStatus
 from mcap.reader import make_reader
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from ros_support import RosGraph, wait_until
 from skill_bundles import make_bundle
 
+from maxent_robot.cli.demo import _Interruption
+from maxent_robot.nodes.messages import diagnostic_values
 from maxent_robot.trials.outcome import FORCE_STOP, SUCCESS, TIMEOUT
 from maxent_robot.trials.table import read_trials
 
@@ -154,6 +160,30 @@ def test_a_node_that_dies_ends_the_run_with_one_line(demo: Demo) -> None:
     assert demo.processes() == {}
 
 
+def _raise_signals(*numbers: signal.Signals, then_ask: bool) -> list[signal.Signals]:
+    """The signals that the run went on after; it ends with a KeyboardInterrupt, or the test fails."""
+    went_on: list[signal.Signals] = []
+    try:
+        with _Interruption() as interruption:
+            for number in numbers:
+                signal.raise_signal(number)
+                went_on.append(number)
+            if then_ask:
+                interruption.check()
+                pytest.fail("the interruption was forgotten")
+    except KeyboardInterrupt:
+        return went_on
+    pytest.fail("the interruption was forgotten at the end")
+
+
+def test_an_interruption_is_noted_until_somebody_asks_and_the_second_does_not_wait() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert _raise_signals(signal.SIGINT, then_ask=True) == [signal.SIGINT]
+    assert _raise_signals(signal.SIGHUP, then_ask=False) == [signal.SIGHUP]
+    assert _raise_signals(signal.SIGTERM, signal.SIGINT, then_ask=False) == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_leaves_no_process_and_a_closed_recording(demo: Demo, number: signal.Signals) -> None:
     started = demo.start(*SKILLS, "--trials", "2", "--output", "report")
@@ -168,9 +198,48 @@ def test_an_interruption_leaves_no_process_and_a_closed_recording(demo: Demo, nu
         assert make_reader(file).get_summary() is not None
 
 
+def test_a_composed_run_past_an_obstacle_with_weights_that_change_on_the_way(demo: Demo) -> None:
+    graph = RosGraph(demo.directory)
+    started = demo.start(
+        *("--graph", "composed", "--trials", "1", "--output", "report", "--json", "figures.json"),
+        *("--domain-id", str(graph.domain_id)),
+    )
+    try:
+        telemetry = graph.collect(DiagnosticStatus, "policy/telemetry")
+        wait_until(lambda: any(s.level == DiagnosticStatus.OK for s in telemetry), "composed actions", 120.0)
+        weights = Parameter("weights", value=[1.0, 0.75]).to_parameter_msg()
+        answer = graph.call(SetParameters, "policy/set_parameters", SetParameters.Request(parameters=[weights]))
+        assert answer.results[0].successful, answer.results[0].reason
+        stdout, stderr = started.communicate(timeout=120)
+    finally:
+        graph.close()
+    assert started.returncode == 0, stderr
+    assert demo.processes() == {}
+    (trial,) = read_trials(demo.directory / "report" / "trials.csv")
+    assert trial.skill == "plug_insertion"
+    assert -6.0 < trial.obstacle_clearance_mm < 60.0
+    assert "obstacle" in stdout
+    said = [diagnostic_values(status) for status in telemetry if status.level == DiagnosticStatus.OK]
+    assert [*dict.fromkeys(values["weights"] for values in said)] == [
+        "plug_insertion 1, avoid 1",
+        "plug_insertion 1, avoid 0.75",
+    ]
+    assert {"ess_share", "divergence", "fallback"} <= set(said[-1])
+    figures = json.loads((demo.directory / "figures.json").read_text())
+    collided = trial.obstacle_clearance_mm < 0.0
+    assert figures["obstacle_clearance_mm"] == {
+        "min": pytest.approx(trial.obstacle_clearance_mm, abs=1e-3),
+        "collisions": int(collided),
+    }
+    page = (demo.directory / "report" / "report.html").read_text(encoding="utf-8")
+    assert "from the obstacle, mm" in page
+    assert "maxent-robot family plug" in page, "what made the second skill is said"
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (("--graph", "no_such_graph"), "no graph 'no_such_graph'"),
         (("--skills", "plug", "--robot", "fr3"), "robot 'fr3' is not simulated; allowed is a robot named sim"),
         (("--skills", "plug", "--trials", "0"), "trials: 0 trials; allowed is at least 1"),
         (("--skills", "plug", "--output", "."), "--output: '.' exists and is not an empty directory"),

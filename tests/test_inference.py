@@ -19,6 +19,7 @@ from maxent_robot.inference import (
     InferenceError,
     OnnxActor,
     OnnxCritic,
+    SkillChooser,
     SkillRunner,
 )
 from maxent_robot.inference.squashed_gaussian import log_tanh_derivative, squashed_entropy, squashed_log_prob
@@ -66,7 +67,7 @@ def test_mode_mean_is_the_tanh_of_the_mean_every_time() -> None:
     first, second = sampler(mean, log_std), sampler(mean, log_std)
     assert first.action == pytest.approx(np.tanh(mean))
     np.testing.assert_array_equal(first.action, second.action)
-    assert (first.temperature, first.mode) == (0.0, "mean")
+    assert first.temperature[0] == 0.0
 
 
 def test_tempered_at_zero_is_mean_and_at_one_is_sample() -> None:
@@ -136,7 +137,7 @@ def test_a_value_that_is_not_finite_is_an_error_that_shows_it(bad: float) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("loud",), "mode is 'loud', must be one of mean, sample, tempered"),
+        (("loud",), "mode is 'loud', must be one of mean, sample, tempered, gated, retry"),
         (("tempered", -0.1), r"temperature is -0.1, must be in \[0, 2"),
         (("sample", 1.0, -3), "seed is -3"),
     ],
@@ -174,7 +175,7 @@ def test_a_graph_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_runner_feeds_back_its_action_and_forgets_it_on_reset(tmp_path: Path) -> None:
-    runner = SkillRunner(make_bundle(tmp_path), EntropyAwareSampler("mean"))
+    runner = SkillRunner(bundle := make_bundle(tmp_path), SkillChooser(bundle, EntropyAwareSampler("mean")))
     socket = Pose.from_rotvec([0.5, 0.0, 0.2], [np.pi, 0.0, 0.3])
     tcp = socket @ Pose.of([0.001, 0.0, -0.02])
 

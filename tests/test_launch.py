@@ -46,6 +46,15 @@ def test_the_command_line_and_the_launch_file_start_the_same_processes(
     assert all(process.overrides["autostart"] is True for process in by_launch)
 
 
+def test_the_composed_graph_is_that_of_its_launch_file() -> None:
+    by_command = up.started_processes(parsed("--graph", "composed", "--robot", "fr3"))
+    assert launched_processes("composed", {"robot": "fr3", "autostart": "false"}) == by_command
+    policy = by_command[-1]
+    assert (policy.parameters["compose"], policy.parameters["weights"]) == ("avoid", [1.0, 1.0])
+    assert "weights:=[1.0, 1.0]" in policy.ros_arguments()
+    assert 'launch_description("composed")' in (ROOT / "launch" / "composed.launch.py").read_text(encoding="utf-8")
+
+
 def test_both_take_the_same_arguments() -> None:
     options = {word.lstrip("-").replace("-", "_") for word in vars(parsed())}
     assert {name for name, *_ in ARGUMENTS} - {"autostart"} <= options

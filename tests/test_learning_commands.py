@@ -12,6 +12,7 @@ from conftest import ExpectMistake
 from maxent_robot.cli.main import main
 from maxent_robot.config import load_config
 from maxent_robot.errors import ConfigError
+from maxent_robot.inference.calibration import Calibration
 from maxent_robot.learning import tasks
 from maxent_robot.learning.checkpoint import read_torch
 from maxent_robot.learning.config import TrainConfig
@@ -20,6 +21,7 @@ from maxent_robot.learning.run_directory import find_run, run_revision
 from maxent_robot.learning.skill_evaluation import paired_figures, parse_modes
 from maxent_robot.paths import share_directory
 from maxent_robot.skill.bundle import load_bundle
+from maxent_robot.skill.experience import Experience
 
 SMALL = [
     "learner.hidden_sizes=[16, 16]",
@@ -35,9 +37,9 @@ SMALL = [
 ]
 
 
-def train(*extra: str) -> int:
+def train(*extra: str, name: str = "plug_insertion") -> int:
     settings = [word for assignment in SMALL for word in ("--set", assignment)]
-    return main(["train", "plug_insertion", "--quiet", *settings, *extra])
+    return main(["train", name, "--quiet", *settings, *extra])
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +51,24 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+def test_what_is_trained_with_an_obstacle_is_offered_as_no_skill(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert train("--steps", "160", "--output", str(run), name="plug_insertion_obstacle") == 0
+    assert "make a skill" not in capsys.readouterr().out
+    assert main(["export", str(run), "--output", str(tmp_path / "skill")]) == 2
+    assert "environment.obstacle.present is true" in capsys.readouterr().err
+    assert not (tmp_path / "skill").exists()
+
+
 @pytest.mark.parametrize(
-    "path", sorted((share_directory() / "config" / "train").glob("*insertion.yaml")), ids=lambda p: p.stem
+    "path", sorted((share_directory() / "config" / "train").glob("*insertion*.yaml")), ids=lambda p: p.stem
 )
 def test_shipped_configuration_is_valid_and_promises_less_than_it_trains(path: Path) -> None:
     config = load_config(path, TrainConfig)
-    trained = tasks.environment_config(config.task, config.environment, str(path))
-    promised = tasks.environment_config(config.task, config.evaluation_environment, str(path))
+    trained = tasks.insertion_config(config.environment, str(path))
+    promised = tasks.insertion_config(config.evaluation_environment, str(path))
     assert trained.connector == promised.connector
     assert promised.start.on_axis_fraction == 0.0, "only hard starts count"
     for field in ("socket_position_m", "socket_rotation_deg"):
@@ -88,6 +101,16 @@ def test_trained_run_becomes_a_skill_that_can_be_evaluated(
     assert pair["both"] + pair["neither"] + pair["only_mean"] + pair["only_spiral"] == 3
     assert main(["export", str(finished_run), "--output", str(skill), "--evaluation", str(figures)]) == 0
     assert load_bundle(skill).manifest.evaluation["mean"] == measured["mean"]
+    assert main([*evaluate, "--modes", "gated", "--update-manifest"]) == 0
+    kept = load_bundle(skill).manifest.evaluation
+    assert kept["gated"]["episodes"] == 3
+    calibration, experience = Calibration.of(kept), Experience.of(kept)
+    assert calibration is not None
+    assert calibration.states > 10
+    assert 0.0 <= calibration.r2 <= 1.0
+    assert experience is not None
+    assert experience.disagreement is not None
+    assert experience.disagreement >= calibration.disagreement > 0.0
     measured["actor_sha256"] = "0" * 64
     figures.write_text(json.dumps(measured))
     assert main(["export", str(finished_run), "--output", str(skill), "--evaluation", str(figures)]) == 2
@@ -125,14 +148,17 @@ def test_resumed_training_on_the_task_is_the_uninterrupted_one(finished_run: Pat
         (["train", "plug_insertion", "--set", "learner.n_step"], "must be key=value"),
         (
             ["train", "plug_insertion", "--set", "task=laundry"],
-            "no task 'laundry': must be one of plug_insertion, gymnasium",
+            "no task 'laundry': must be one of plug_insertion, hockey, gymnasium",
         ),
         (["train", "plug_insertion", "--resume", "nowhere"], "nowhere is not a training run"),
         (["train", "plug_insertion", "--resume", "nowhere", "--seed", "1"], "--resume goes on with the run's own"),
         (["export", "nowhere", "--output", "skills/x"], "nowhere is not a training run"),
         (["evaluate", "nowhere"], "no skill 'nowhere'"),
         (["evaluate", "nowhere", "--episodes", "0"], "--episodes is 0, must be at least 1"),
-        (["evaluate", "nowhere", "--modes", "mean,median"], "'median' is not one of mean, sample, spiral"),
+        (
+            ["evaluate", "plug_insertion", "--modes", "mean,median"],
+            "'median' is not one of mean, sample, gated",
+        ),
     ],
 )
 def test_mistake_is_one_line(words: list[str], message: str, expect_mistake: ExpectMistake) -> None:

@@ -237,7 +237,7 @@ def test_twenty_kills_at_random_moments_lose_nothing_that_was_saved(tmp_path: Pa
     context, generator, reached = multiprocessing.get_context("fork"), np.random.default_rng(0), 0
     configure_torch()  # one thread, so that a fork is safe
     for _ in range(20):
-        saved = context.Value("q", 0)
+        saved = context.Value("q", 0, lock=False)  # a lock would be lost with the child that held it
         child = context.Process(target=run_until_killed, args=(config, tmp_path / "killed", saved))
         child.start()
         time.sleep(generator.uniform(0.05, 0.5))

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
+from maxent_robot.bringup.graph import DEFAULT_GRAPH, load_graph
 from maxent_robot.bringup.launch import ARGUMENTS
 from maxent_robot.cli.main import build_parser
 from maxent_robot.learning.run_directory import gymnasium_config
@@ -37,6 +39,7 @@ def check_maxent_robot(words: list[str]) -> None:
     arguments = vars(build_parser().parse_args(words))
     if arguments["command"] in ("up", "demo"):
         find_robot(arguments["robot"])
+        load_graph(arguments["graph"] or DEFAULT_GRAPH)
     for skill in [arguments.get("skill"), *(arguments.get("skills") or [])]:
         if skill and not skill.startswith("my_skills/"):
             find_skill(skill)
@@ -54,6 +57,10 @@ def check_ros2(words: list[str]) -> None:
         given = dict(word.split(":=", 1) for word in rest)
         assert set(given) <= known
         find_robot(given.get("robot", "sim"))
+    elif verb == "param":
+        _, _, node, parameter, value = words
+        assert (node, parameter) == ("/policy", "weights")
+        assert len(yaml.safe_load(value)) == 2
     else:
         assert [verb, package, *rest] == ["service", "call", "std_srvs/srv/Trigger"]
         assert re.fullmatch(r"/supervisor/(arm|start|stop|reset)", name)

@@ -1,7 +1,7 @@
 """The commands of README.md, run for real: each block in its order, with less training and fewer episodes.
 
-`make demo` and `make test` are the suite's own beginning and `test_cli_demo.py`; `ros2 launch` and `colcon build` need
-what only a ROS 2 installation has (`test_launch.py`, `test_install.py`).
+`make demo` and the composed `demo` are `test_cli_demo.py`, `make test` is the suite's own beginning; `ros2 launch` and
+`colcon build` need what only a ROS 2 installation has (`test_launch.py`, `test_install.py`).
 """
 
 from __future__ import annotations

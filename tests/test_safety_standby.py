@@ -65,6 +65,11 @@ def test_it_keeps_still_in_a_dry_run_and_without_a_state_or_a_command() -> None:
     never.on_state("ARMED", False)
     assert sent(never, 1.5) == {}
     assert not never.watching(1.5)
+    never.tick(2.0)  # held up, but there was no command that it could have missed
+    for cycle in range(1, 41):
+        now_s = 2.0 + CYCLE_S * cycle
+        never.on_measured(at(now_s), now_s)
+        assert never.tick(now_s) is None
 
 
 def test_it_lets_go_no_more_once_the_supervisor_goes_on_and_again_when_it_is_silent_again() -> None:

@@ -16,15 +16,16 @@ CONNECTORS = {"plug_insertion": "two_pin", "usb_insertion": "usb_a"}
 
 
 def test_exactly_these_skills_ship() -> None:
-    assert {entry.name for entry in (share_directory() / "skills").iterdir()} == set(CONNECTORS)
+    assert {entry.name for entry in (share_directory() / "skills").iterdir()} == {*CONNECTORS, "avoid"}
 
 
-@pytest.mark.parametrize("name", CONNECTORS)
+@pytest.mark.parametrize("name", [*CONNECTORS, "avoid"])
 def test_a_shipped_skill_verifies_and_fits_the_simulated_arm(name: str) -> None:
     directory = share_directory() / "skills" / name
     manifest = load_bundle(directory).manifest
-    check_contract(manifest, load_robot("sim"), CONNECTORS[name])
-    check_contract(manifest, load_robot("fr3"), CONNECTORS[name])
+    check_contract(manifest, load_robot("sim"), manifest.connector)
+    check_contract(manifest, load_robot("fr3"), manifest.connector)
+    assert manifest.connector == CONNECTORS.get(name, "two_pin")
     assert sum(file.stat().st_size for file in directory.iterdir()) < SIZE_LIMIT_BYTES
 
 

@@ -226,7 +226,7 @@ def test_a_move_goes_to_its_goal_and_back_to_armed(bench: Bench) -> None:
     asked = int(bench.values["move_count"])
     goal = Pose(HOME.position + np.array([0.03, -0.02, 0.02]), HOME.quaternion)
     goals.publish(pose_stamped(goal, ROBOT.base_frame, now))
-    wait_until(lambda: bench.values["move"] == "reached", "the goal", 30.0)
+    wait_until(lambda: bench.values["move"] == "reached", "the goal", 30.0, lambda: (bench.state, bench.values))
     assert bench.state == "ARMED"
     assert int(bench.values["move_count"]) == asked + 1
     np.testing.assert_allclose(CHAIN.forward(bench.arm.q).position, goal.position, atol=0.003)

@@ -144,6 +144,18 @@ def test_the_page_says_what_was_run_and_what_it_does_not_show(directory: Path) -
     assert "ended early" not in text
 
 
+def test_the_page_says_how_near_the_obstacle_was_where_there_was_one(
+    directory: Path, trials: list[TrialResult]
+) -> None:
+    assert "obstacle" not in text_of(write_report(directory))
+    with TrialTable(directory / "trials.csv") as table:
+        for trial, clearance in zip(trials, [2.5, -0.75, *[4.0] * 6], strict=True):
+            table.append(replace(trial, obstacle_clearance_mm=clearance))
+    text = text_of(write_report(directory))
+    assert "Obstacle 1 collision the tip came as near as -0.8 mm to it" in text.replace("\N{MINUS SIGN}", "-")
+    assert "from the obstacle, mm" in text
+
+
 def test_the_page_needs_nothing_else(directory: Path) -> None:
     source = write_report(directory).read_text(encoding="utf-8")
     links = re.findall(r"""(?:src|href)\s*=\s*["']([^"']{0,40})|url\(([^)]{0,40})""", source)

@@ -16,7 +16,7 @@ from maxent_robot.control.robot import load_robot
 from maxent_robot.errors import ConfigError
 from maxent_robot.paths import share_directory
 
-ParameterValue: TypeAlias = "bool | int | float | str"
+ParameterValue: TypeAlias = "bool | int | float | str | list[float]"
 Overrides: TypeAlias = "Mapping[str, Mapping[str, ParameterValue]]"
 """Parameters by node name; the key `*` is for every node."""
 
@@ -26,6 +26,9 @@ NOT_SAFETY_RATED = (
     "guards or emergency stop"
 )
 """Said by everything that starts the graph."""
+
+DEFAULT_GRAPH = "plug_insertion"
+"""The one that is started where none is named."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -120,7 +123,7 @@ def graph_path(name_or_path: str) -> Path:
     raise ConfigError(f"no graph '{name_or_path}': give the path of a .yaml file or a shipped name: {shipped}")
 
 
-def load_graph(name_or_path: str = "plug_insertion") -> GraphConfig:
+def load_graph(name_or_path: str = DEFAULT_GRAPH) -> GraphConfig:
     """Read a graph.
 
     Raises:
@@ -136,9 +139,20 @@ def load_graph(name_or_path: str = "plug_insertion") -> GraphConfig:
             raise ConfigError(f"{path}: node name '{node.name}' is given twice")
         seen.add(node.name)
         for key, value in node.parameters.items():
-            if not isinstance(value, (bool, int, float, str)):
-                raise ConfigError(f"{path}: {node.name}.{key} is {value!r}, must be a bool, a number or text")
+            if not isinstance(value, (bool, int, float, str)) and not _is_list_of_floats(value):
+                raise ConfigError(
+                    f"{path}: {node.name}.{key} is {value!r}, must be a bool, a number, text or a list of floats"
+                )
     return graph
+
+
+def parameters_of(graph: GraphConfig, node: str) -> Mapping[str, ParameterValue]:
+    """What the graph sets of a node; nothing where it has no such node."""
+    return next((setting.parameters for setting in graph.nodes if setting.name == node), {})
+
+
+def _is_list_of_floats(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(part, float) for part in value)
 
 
 def processes(graph: GraphConfig, robot: str, overrides: Overrides | None = None) -> tuple[NodeProcess, ...]:

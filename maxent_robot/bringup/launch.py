@@ -32,7 +32,7 @@ ARGUMENTS = (
     ("dry_run", "false", "the supervisor publishes no command to the arm", ("true", "false")),
     ("log_level", "info", "of every node", LOG_LEVELS),
     ("skill", "", "name or path of a skill bundle; empty: the graph's", None),
-    ("mode", "", "of the sampler: mean, sample or tempered; empty: the graph's", None),
+    ("mode", "", "of the sampler: mean, sample, tempered, gated or retry; empty: the graph's", None),
 )
 """Launch arguments: name, default, description, choices."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -23,13 +24,15 @@ from maxent_robot.errors import ConfigError, MaxentRobotError
 
 if TYPE_CHECKING:
     from maxent_robot.bringup import NodeProcess
+    from maxent_robot.bringup.graph import GraphConfig
     from maxent_robot.control.robot import RobotConfig
     from maxent_robot.skill.bundle import SkillBundle
     from maxent_robot.trials.outcome import TrialResult
-    from maxent_robot.trials.protocol import TrialPlan
+    from maxent_robot.trials.protocol import StartRange, TrialPlan
     from maxent_robot.trials.session import SessionFiles
 
-MODES = ("mean", "sample", "tempered")
+SKILLS = ("plug_insertion", "usb_insertion")
+MODES = ("mean", "sample", "tempered", "gated", "retry")
 START_TIMEOUT_S = 60.0
 STATUS_PERIOD_S = 0.1
 
@@ -40,11 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skills",
         nargs="+",
-        default=["plug_insertion", "usb_insertion"],
+        default=[],
         metavar="SKILL",
-        help="names or paths of skill bundles, which share the trials (default: plug_insertion usb_insertion)",
+        help=f"names or paths of skill bundles, which share the trials (default: {' '.join(SKILLS)}, or --graph's)",
     )
-    parser.add_argument("--mode", default="mean", choices=MODES, help="of the sampler (default: %(default)s)")
+    parser.add_argument(
+        "--graph", default="", help="name or path of a graph, such as composed (default: the insertion)"
+    )
+    parser.add_argument("--mode", choices=MODES, help="of the sampler (default: the graph's)")
     parser.add_argument("--seed", type=int, default=1, help="of scenarios, starts and sampler (default: %(default)s)")
     parser.add_argument("--output", type=Path, help="directory of the report (default: reports/<time>)")
     parser.add_argument("--robot", default="sim", help="name or path of a simulated robot (default: %(default)s)")
@@ -64,15 +70,23 @@ def run(arguments: argparse.Namespace) -> int:
     import mujoco  # noqa: F401
     import rclpy  # noqa: F401
 
+    from maxent_robot.bringup import load_graph
+    from maxent_robot.bringup.graph import DEFAULT_GRAPH, parameters_of
     from maxent_robot.control.robot import load_robot
-    from maxent_robot.paths import find_skill
+    from maxent_robot.inference.temperature import DEFAULT_MODE
+    from maxent_robot.paths import find_skill, skill_names
     from maxent_robot.skill.bundle import load_bundle
     from maxent_robot.trials.protocol import plan_trials
     from maxent_robot.trials.session import SessionFiles
 
     robot = load_robot(arguments.robot)
-    paths = [find_skill(skill) for skill in arguments.skills]
+    config = load_graph(arguments.graph or DEFAULT_GRAPH)
+    policy = parameters_of(config, "policy")
+    arguments.mode = arguments.mode or str(policy.get("mode", DEFAULT_MODE))
+    own = [str(policy["skill"])] if arguments.graph and "skill" in policy else SKILLS
+    paths = [find_skill(skill) for skill in arguments.skills or own]
     bundles = [load_bundle(path) for path in paths]
+    composed = [load_bundle(find_skill(name)) for name in skill_names(str(policy.get("compose", "")))]
     plans = plan_trials(
         arguments.trials,
         [(str(path), bundle.manifest.connector) for path, bundle in zip(paths, bundles, strict=True)],
@@ -80,13 +94,15 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
         raise ConfigError(f"--json: no directory '{arguments.json.parent}'")
-    graph = _graph(arguments, plans[0])
+    graph = _graph(arguments, config, plans[0])
     directory = _output_directory(arguments.output)
-    files = SessionFiles(directory, arguments.mode, arguments.seed, robot.name, plans, bundles)
+    everything = [*bundles, *composed]
+    start = _start(config)
+    files = SessionFiles(directory, arguments.mode, arguments.seed, robot.name, plans, everything, start=start)
     problem: BaseException | None = None
     try:
-        with _interruptible():
-            _run_trials(arguments, robot, graph, plans, bundles, files)
+        with _Interruption() as interruption:
+            _run_trials(arguments, robot, graph, plans, bundles, files, interruption)
     except (MaxentRobotError, KeyboardInterrupt) as error:
         problem = error
     report = files.finish("" if problem is None else str(problem) or "ended by Ctrl-C")
@@ -112,6 +128,7 @@ def _run_trials(
     plans: Sequence[TrialPlan],
     bundles: Sequence[SkillBundle],
     files: SessionFiles,
+    interruption: _Interruption,
 ) -> None:
     """Bring the graph up, run the trials, and end every process, whatever happens."""
     import rclpy
@@ -136,13 +153,18 @@ def _run_trials(
         print(
             f"starting {', '.join(process.name for process in group.processes)} on ROS domain {domain_id}", flush=True
         )
-        manager = stack.enter_context(LifecycleManager("", domain_id, group.check, group.reason))
+
+        def alive() -> None:
+            interruption.check()
+            group.check()
+
+        manager = stack.enter_context(LifecycleManager("", domain_id, alive, group.reason))
         # The recorder is up before the others, so that it sees them from their first message on.
         manager.bring_up([recorder.name, *(process.name for process in graph)], START_TIMEOUT_S)
         context = rclpy.Context()
         rclpy.init(args=[], context=context, domain_id=domain_id)
         stack.callback(context.try_shutdown)
-        node = TrialNode(robot, context, group.check)
+        node = TrialNode(robot, context, alive)
         stack.callback(node.close)
         depths = {bundle.manifest.connector: CONNECTORS[bundle.manifest.connector].depth for bundle in bundles}
         setup = TrialSetup(depths, arguments.mode, files.criterion, files.start)
@@ -159,18 +181,29 @@ def _run_trials(
             raise KeyboardInterrupt from error
 
 
-def _graph(arguments: argparse.Namespace, first: TrialPlan) -> tuple[NodeProcess, ...]:
+def _start(graph: GraphConfig) -> StartRange:
+    """Where trials start: further up where there is an obstacle on the way."""
+    from maxent_robot.bringup.graph import parameters_of
+    from maxent_robot.trials.protocol import StartRange
+    from sim.plug.obstacle import START_HEIGHT_M
+
+    if not parameters_of(graph, "sim_arm").get("obstacle"):
+        return StartRange()
+    return StartRange(height_min_m=START_HEIGHT_M[0], height_max_m=START_HEIGHT_M[1])
+
+
+def _graph(arguments: argparse.Namespace, config: GraphConfig, first: TrialPlan) -> tuple[NodeProcess, ...]:
     """The processes of the graph, set up for the first trial.
 
     Raises:
         ConfigError: the robot is not simulated.
     """
-    from maxent_robot.bringup import load_graph, processes, run_overrides
+    from maxent_robot.bringup import processes, run_overrides
 
     overrides = run_overrides(skill=first.skill, mode=arguments.mode)
     overrides.setdefault("policy", {}).update(seed=arguments.seed, connector=first.connector)
     overrides["sim_arm"] = {"connector": first.connector, "scenario_seed": first.seed}
-    graph = processes(load_graph(), arguments.robot, overrides)
+    graph = processes(config, arguments.robot, overrides)
     if "sim_arm" not in [process.name for process in graph]:
         raise ConfigError(f"demo: robot '{arguments.robot}' is not simulated; allowed is a robot named sim")
     return graph
@@ -206,19 +239,36 @@ def _free_domain(listen_s: float = 0.5) -> int:
     raise ConfigError("no free ROS domain found: name one with --domain-id")
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the run as Ctrl-C does, so that no process stays behind."""
+class _Interruption:
+    """Ctrl-C, SIGTERM and SIGHUP end the run where it next asks, so that no process stays behind.
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    Raised wherever it came, an interruption is lost in a call of the middleware, which makes a RuntimeError of it. The
+    second one does not wait.
+    """
 
-    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if one came."""
+        if self._came:
+            raise KeyboardInterrupt
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.check()
+        self._came = True
+
+    def __enter__(self) -> _Interruption:
+        self._previous = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
+        if kind is None:
+            self.check()
 
 
 class _StatusLine:
@@ -250,5 +300,16 @@ def _line(result: TrialResult, total: int) -> str:
     return (
         f"{result.trial:>3}/{total}  {result.connector:<8}  seed {result.seed:>10}  {result.outcome:<14}  "
         f"{result.time_s:5.2f} s   peak {result.peak_force_n:5.1f} N   "
-        f"socket {result.estimate_error_mm:.1f} mm, {result.estimate_error_deg:.1f} deg off"
+        f"socket {result.estimate_error_mm:.1f} mm, {result.estimate_error_deg:.1f} deg off{_obstacle(result)}"
+    )
+
+
+def _obstacle(result: TrialResult) -> str:
+    clearance_mm = result.obstacle_clearance_mm
+    if math.isnan(clearance_mm):
+        return ""
+    return (
+        f"   obstacle {clearance_mm:.1f} mm away"
+        if clearance_mm >= 0.0
+        else f"   {-clearance_mm:.1f} mm in the obstacle"
     )

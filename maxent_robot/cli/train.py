@@ -23,8 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
         nargs="?",
-        help="training configuration: plug_insertion, usb_insertion, gymnasium, gymnasium_crossq or the path of a YAML "
-        "file (default: with --env gymnasium, or gymnasium_<algo> where there is one)",
+        help="training configuration: plug_insertion, usb_insertion, hockey_defend, hockey_hit, gymnasium, "
+        "gymnasium_crossq or the path of a YAML file (default: with --env gymnasium, or gymnasium_<algo> where there "
+        "is one)",
     )
     parser.add_argument("--env", metavar="ID", help="Gymnasium environment to train on, for example HalfCheetah-v5")
     names = ", ".join(ALGORITHM_NAMES)
@@ -115,7 +116,7 @@ def _run_one(arguments: argparse.Namespace, name: str, path: Path, shelf: Path, 
         print(f"stopped with a checkpoint; go on with: maxent-robot train {name} --resume {directory}")
         return 130
     print(f"best policy, after {result['best']['step']} steps: {describe_evaluation(result['best'])}")
-    if config.task in tasks.SKILL_TASKS:
+    if tasks.makes_skill(config.task, config.environment):
         print(f"make a skill of it with: maxent-robot export {directory} --output skills/{path.stem}")
     if arguments.json is not None:
         run_directory.write_json(arguments.json, result)

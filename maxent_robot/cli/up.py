@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `maxent-robot up`."""
     parser.add_argument("--robot", default="sim", help="name (sim, fr3, ur5e) or path of a robot description")
     parser.add_argument("--skill", default="", help="name or path of a skill bundle (default: the graph's)")
-    parser.add_argument("--mode", default="", help="sampler: mean, sample or tempered (default: the graph's)")
+    parser.add_argument("--mode", default="", help="mean, sample, tempered, gated or retry (default: the graph's)")
     parser.add_argument("--graph", default="plug_insertion", help="name or path of a graph (default: %(default)s)")
     parser.add_argument("--namespace", default="", help="namespace of every node, for example cell_1")
     parser.add_argument("--params-file", type=Path, help="ROS parameter file for all nodes; options given here win")

@@ -59,7 +59,7 @@ class ImpedanceSetting:
     stiffness_translation: float = setting(800.0, unit="N/m", minimum=50.0, maximum=3000.0, doc="on each axis")
     stiffness_rotation: float = setting(40.0, unit="Nm/rad", minimum=2.0, maximum=300.0, doc="about each axis")
     damping_ratio: float = setting(1.0, minimum=0.1, maximum=2.0, doc="of critical, for the arm's mass at the TCP")
-    force_max: Vector3 = setting((12.0, 12.0, 12.0), unit="N", minimum=0.5, maximum=60.0, doc="leash x stiffness")
+    force_max: Vector3 = setting((12.0, 12.0, 12.0), unit="N", minimum=0.5, maximum=150.0, doc="leash x stiffness")
     torque_max: Vector3 = setting((2.0, 2.0, 2.0), unit="Nm", minimum=0.05, maximum=15.0, doc="leash x stiffness")
 
 

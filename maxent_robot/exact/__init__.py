@@ -31,6 +31,14 @@ from maxent_robot.exact.linearly_solvable import (
     finite_horizon_desirability,
     first_exit_desirability,
 )
+from maxent_robot.exact.matrix_games import (
+    GameSolution,
+    duality_gap,
+    fictitious_play,
+    guaranteed_payoff,
+    matrix_game_equilibrium,
+    maxent_equilibrium,
+)
 from maxent_robot.exact.mdp import TabularMdp
 from maxent_robot.exact.memoryless_search import (
     expected_tries,
@@ -77,6 +85,7 @@ from maxent_robot.exact.validation import ExactError
 
 __all__ = [
     "ExactError",
+    "GameSolution",
     "HorizonSolution",
     "LinearQuadraticProblem",
     "LinearlySolvableMdp",
@@ -97,21 +106,26 @@ __all__ = [
     "discounted_occupancy",
     "discounted_sum",
     "divergence",
+    "duality_gap",
     "dynamics_divergence",
     "dynamics_lower_bound",
     "dynamics_reward",
     "entropy",
     "expected_tries",
+    "fictitious_play",
     "finite_horizon_desirability",
     "first_exit_desirability",
     "fork",
     "forward_messages",
     "greedy_entropy_policy",
+    "guaranteed_payoff",
     "horizon_return",
     "horizon_sum",
     "horizon_value",
     "linear_policy_value",
     "matching_tries",
+    "matrix_game_equilibrium",
+    "maxent_equilibrium",
     "normalised_q",
     "optimal_proposal",
     "optimal_tries",

@@ -37,7 +37,7 @@ class OnnxCritic:
         """Evaluate the critics.
 
         Args:
-            observation: (n, observation_size), SI units.
+            observation: (n, observation_size), SI units, or (1, observation_size) where all actions are of one state.
             action: (n, action_size), in [-1, 1], after the tanh.
 
         Returns:
@@ -46,4 +46,13 @@ class OnnxCritic:
         Raises:
             InferenceError: wrong shape, or a value that is not finite, in or out.
         """
+        states, actions = np.shape(observation), np.shape(action)
+        if self._network.shares_batch and len(states) == len(actions) == 2 and states[0] == 1:
+            observation = np.broadcast_to(observation, (actions[0], states[1]))
         return self._network(observation, action)[0]
+
+    def disagreement(self, observation: ArrayLike, action: ArrayLike) -> NDArray[np.float64]:
+        """Distance (n,) of the least to the greatest head, in units of reward; arguments and errors as of a call."""
+        q = self(observation, action).astype(np.float64)
+        distance: NDArray[np.float64] = q.max(axis=1) - q.min(axis=1)
+        return distance

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from maxent_robot.inference.noise import ColouredNoise
 from maxent_robot.inference.session import InferenceError, check_finite
 from maxent_robot.inference.squashed_gaussian import squashed_entropy, squashed_log_prob
-
-SAMPLER_MODES = ("mean", "sample", "tempered")
-"""`mean`: tanh of the mean. `sample`: a draw from the policy. `tempered`: a draw with the standard deviation scaled."""
-
-MAXIMUM_TEMPERATURE = 2.0
-"""Largest factor on the standard deviation that `tempered` takes."""
+from maxent_robot.inference.temperature import TemperatureControl
 
 LOG_STD_RANGE = (-20.0, 2.0)
 """Limits on log std: the upper one is the limit usual in SAC, at which a squashed Gaussian is nearly its two ends."""
@@ -35,65 +32,75 @@ class SampledAction:
     action: NDArray[np.float64]
     """(n, actions), in [-1, 1]."""
     log_prob: NDArray[np.float64]
-    """(n,), log pi(action | state), nats, with respect to the squashed action."""
+    """(n,), log pi of what was drawn, nats, with respect to the squashed action."""
     entropy: NDArray[np.float64]
     """(n,), differential entropy of pi(. | state), nats: see :func:`squashed_entropy`."""
-    temperature: float
-    """Factor on the standard deviation: 0 in mode `mean`, 1 in mode `sample`."""
-    mode: str
-    """One of :data:`SAMPLER_MODES`."""
+    temperature: NDArray[np.float64]
+    """(n,) factor on the standard deviation: 0 in mode `mean`, 1 in mode `sample`."""
 
 
 class EntropyAwareSampler:
     """Chooses actions from a squashed Gaussian; one generator for its life, so a seed fixes the whole sequence.
 
     Args:
-        mode: one of :data:`SAMPLER_MODES`.
-        temperature: factor on the standard deviation in mode `tempered`, in [0, MAXIMUM_TEMPERATURE].
+        mode: one of `SAMPLER_MODES`.
+        temperature: factor on the standard deviation in modes `tempered`, `gated` and `retry`, in
+            [0, MAXIMUM_TEMPERATURE].
         seed: of the generator, non-negative; drawn from the operating system's entropy when not given.
+        noise: its colour and memory; white when not given.
 
     Attributes:
+        control: mode and temperature.
         seed: the seed in use: log it, and the run can be repeated.
 
     Raises:
         InferenceError: unknown mode, or a temperature or seed out of range.
     """
 
-    def __init__(self, mode: str = "mean", temperature: float = 1.0, seed: int | None = None) -> None:
-        if mode not in SAMPLER_MODES:
-            raise InferenceError(f"sampler mode is '{mode}', must be one of {', '.join(SAMPLER_MODES)}")
-        if not 0.0 <= temperature <= MAXIMUM_TEMPERATURE:
-            raise InferenceError(f"sampler temperature is {temperature}, must be in [0, {MAXIMUM_TEMPERATURE}]")
-        self.mode = mode
-        self.temperature = {"mean": 0.0, "sample": 1.0, "tempered": float(temperature)}[mode]
+    def __init__(
+        self, mode: str = "mean", temperature: float = 1.0, seed: int | None = None, noise: ColouredNoise | None = None
+    ) -> None:
+        self.control = TemperatureControl(mode, temperature)
         self.seed = seed_in_use(seed)
+        self.noise = noise or ColouredNoise()
         self._generator = np.random.default_rng(self.seed)
 
-    def __call__(self, mean: ArrayLike, log_std: ArrayLike, calm: float = 1.0) -> SampledAction:
+    def reset(self, index: Any = ...) -> None:
+        """Begin a new episode in these rows of the batch; the sequence of draws goes on."""
+        self.control.reset(index)
+
+    def __call__(
+        self,
+        mean: ArrayLike,
+        log_std: ArrayLike,
+        frames: NDArray[Any] | None = None,
+        calm: float = 1.0,
+        disagreement: NDArray[np.float64] | None = None,
+    ) -> SampledAction:
         """Choose an action for each state.
 
         Args:
             mean: (n, actions), before the tanh.
             log_std: (n, actions), limited to LOG_STD_RANGE.
+            frames: (n, 25) newest frame of each observation; modes `gated` and `retry` need it.
             calm: factor on the temperature of this call, in [0, 1]: 0 is the mean. The sequence of draws does not
                 depend on it.
+            disagreement: (n,) of the critics, as a share of the greatest that was usual; mode `gated` heeds it.
 
         Raises:
             InferenceError: shapes differ, a value is not finite, or `calm` is out of range.
         """
         mean, log_std = within_limits(mean, log_std)
-        if not 0.0 <= calm <= 1.0:
-            raise InferenceError(f"sampler calm is {calm}, must be in [0, 1]")
-        temperature = calm * self.temperature
+        guidance = self.control(len(mean), frames, calm, disagreement)
         pre_tanh = mean
-        if self.mode != "mean":
-            pre_tanh = mean + temperature * np.exp(log_std) * self._generator.standard_normal(mean.shape)
+        if self.control.draws:
+            noise = self.noise.draw(self._generator, (len(mean), mean.shape[1]))
+            pre_tanh = mean + guidance.temperature[:, None] * np.exp(log_std) * noise
         return SampledAction(
-            action=np.tanh(pre_tanh),
+            action=guidance.overrule(np.tanh(pre_tanh)),
             log_prob=squashed_log_prob(pre_tanh, mean, log_std),
             entropy=squashed_entropy(mean, log_std),
-            temperature=temperature,
-            mode=self.mode,
+            temperature=guidance.temperature,
         )
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from maxent_robot.errors import MaxentRobotError
-from maxent_robot.learning.replay import ReplayMemory
+from maxent_robot.learning.replay import TransitionRing
 
 STATE_FILE = "checkpoint.pt"
 FORMAT_VERSION = 3
@@ -42,7 +42,7 @@ class CheckpointStore:
         """Whether there is a checkpoint."""
         return (self.directory / STATE_FILE).is_file()
 
-    def save(self, state: dict[str, Any], replay: ReplayMemory) -> None:
+    def save(self, state: dict[str, Any], replay: TransitionRing) -> None:
         """Commit `state` (dicts, lists, numbers, text, bytes, arrays, tensors) and the replay memory.
 
         Raises:
@@ -73,7 +73,7 @@ class CheckpointStore:
         except OSError as error:
             raise CheckpointError(f"{self.directory}: checkpoint can't be written: {error.strerror}") from error
 
-    def load(self, replay: ReplayMemory) -> dict[str, Any]:
+    def load(self, replay: TransitionRing) -> dict[str, Any]:
         """Fill `replay` and return the state of the last committed checkpoint.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Replay memory: a preallocated ring of n-step transitions in one float32 matrix, a row a transition."""
+"""Replay memory: a preallocated ring of transitions in one float32 matrix, a row a transition."""
 
 from __future__ import annotations
 
@@ -24,8 +24,47 @@ class Batch(NamedTuple):
     discount: Tensor  # (batch,), gamma^k, or 0 where the episode terminated within the k steps
 
 
-class ReplayMemory:
-    """Ring of the last `capacity` transitions.
+class TransitionRing:
+    """The last `capacity` rows.
+
+    Args:
+        capacity: rows kept.
+        width: numbers in a row.
+
+    Attributes:
+        rows: (capacity, width) float32, those of `len(self)` filled.
+        inserted: rows ever added.
+    """
+
+    def __init__(self, capacity: int, width: int) -> None:
+        self.capacity = capacity
+        self.rows = np.empty((capacity, width), dtype=np.float32)
+        self.inserted = 0
+
+    def __len__(self) -> int:
+        return min(self.inserted, self.capacity)
+
+    def add(self, rows: np.ndarray) -> None:
+        """Append transitions, (k, width) float32 with k <= capacity, oldest first."""
+        first = self.inserted % self.capacity
+        head = min(len(rows), self.capacity - first)
+        self.rows[first : first + head] = rows[:head]
+        self.rows[: len(rows) - head] = rows[head:]
+        self.inserted += len(rows)
+
+    def slice(self, start: int, stop: int) -> np.ndarray:
+        """Copy of the transitions inserted as numbers `start` to `stop` - 1, which must still be in the ring."""
+        if not max(0, self.inserted - self.capacity) <= start <= stop <= self.inserted:
+            raise IndexError(f"transitions {start} to {stop} are not in the ring ({self.inserted} inserted)")
+        return self.rows[np.arange(start, stop) % self.capacity]
+
+    def clear(self, inserted: int) -> None:
+        """Empty the ring; the next transition gets the insertion number `inserted`."""
+        self.inserted = inserted
+
+
+class ReplayMemory(TransitionRing):
+    """Ring of n-step transitions.
 
     Row order: observation, privileged, action, next observation, next privileged, reward, cost, surprisal,
     discount. Reward, force cost and surprisal keep their own columns, so the weight of the cost and the temperature may
@@ -37,24 +76,11 @@ class ReplayMemory:
     """
 
     def __init__(self, capacity: int, observation_size: int, privileged_size: int, action_size: int) -> None:
-        self.capacity = capacity
         state = [observation_size, privileged_size]
         self.sizes = [*state, action_size, *state, 1, 1, 1, 1]
-        self.rows = np.empty((capacity, sum(self.sizes)), dtype=np.float32)
-        self.inserted = 0
+        super().__init__(capacity, sum(self.sizes))
         self._drawn = np.empty((0, self.rows.shape[1]), dtype=np.float32)
         self._batches: list[Batch] = []
-
-    def __len__(self) -> int:
-        return min(self.inserted, self.capacity)
-
-    def add(self, rows: np.ndarray) -> None:
-        """Append transitions, (k, row) float32 with k <= capacity, oldest first."""
-        first = self.inserted % self.capacity
-        head = min(len(rows), self.capacity - first)
-        self.rows[first : first + head] = rows[:head]
-        self.rows[: len(rows) - head] = rows[head:]
-        self.inserted += len(rows)
 
     def sample(self, batches: int, batch_size: int, generator: np.random.Generator) -> list[Batch]:
         """Draw `batches` minibatches uniformly with replacement, with one gather for all of them.
@@ -72,16 +98,6 @@ class ReplayMemory:
     def _batch(self, rows: Tensor) -> Batch:
         observation, privileged, action, after, privileged_after, *scalars = torch.split(rows, self.sizes, dim=1)
         return Batch(observation, privileged, action, after, privileged_after, *(column[:, 0] for column in scalars))
-
-    def slice(self, start: int, stop: int) -> np.ndarray:
-        """Copy of the transitions inserted as numbers `start` to `stop` - 1, which must still be in the ring."""
-        if not max(0, self.inserted - self.capacity) <= start <= stop <= self.inserted:
-            raise IndexError(f"transitions {start} to {stop} are not in the ring ({self.inserted} inserted)")
-        return self.rows[np.arange(start, stop) % self.capacity]
-
-    def clear(self, inserted: int) -> None:
-        """Empty the ring; the next transition gets the insertion number `inserted`."""
-        self.inserted = inserted
 
 
 class NStepAssembler:

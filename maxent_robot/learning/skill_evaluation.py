@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 from maxent_robot.cores import usable_cores
 from maxent_robot.errors import ConfigError
 from maxent_robot.inference.actor import OnnxActor
-from maxent_robot.inference.sampler import EntropyAwareSampler
+from maxent_robot.inference.calibration import EVALUATION_KEY as CALIBRATION_KEY
+from maxent_robot.inference.calibration import calibrate
+from maxent_robot.inference.critic import OnnxCritic
 from maxent_robot.learning.overrides import apply_overrides
-from maxent_robot.learning.tasks import environment_config
-from maxent_robot.skill import FRAME_SIZE
+from maxent_robot.learning.tasks import insertion_config
+from maxent_robot.learning.watched_policy import Met, WatchedPolicy
 from maxent_robot.skill.bundle import ACTOR_FILE, SkillBundle
-from maxent_robot.skill.experience import EVALUATION_KEY, Experience, ExperienceRecorder, merge
+from maxent_robot.skill.experience import EVALUATION_KEY as EXPERIENCE_KEY
+from maxent_robot.skill.experience import merge
 from maxent_robot.trials.statistics import mcnemar_exact, summarise, wilson_interval
 
 if TYPE_CHECKING:
@@ -33,23 +36,24 @@ if TYPE_CHECKING:
     from sim.evaluation import EpisodeTable
     from sim.plug.config import PlugConfig
 
-MODES = ("mean", "sample", "spiral")
-"""`mean` and `sample` are modes of the sampler, `spiral` is the scripted search that a skill is measured against."""
+SPIRAL = "spiral"
+MODES = ("mean", "sample", "gated", "retry", SPIRAL)
+"""Modes of the sampler, and `spiral`, the scripted search that a skill is measured against."""
 
 Progress = Callable[[str, int, int], None]
 """Called with a mode, its finished episodes and the successes among them."""
 
 
-def parse_modes(text: str) -> tuple[str, ...]:
-    """Modes of a list such as `mean,spiral`.
+def parse_modes(text: str, allowed: Sequence[str] = MODES) -> tuple[str, ...]:
+    """Modes of a list such as `mean,spiral`, out of those that are allowed.
 
     Raises:
         ConfigError: an unknown mode, or one given twice.
     """
     modes = tuple(part.strip() for part in text.split(","))
     for mode in modes:
-        if mode not in MODES:
-            raise ConfigError(f"--modes: {mode!r} is not one of {', '.join(MODES)}")
+        if mode not in allowed:
+            raise ConfigError(f"--modes: {mode!r} is not one of {', '.join(allowed)}")
     if len(set(modes)) < len(modes):
         raise ConfigError(f"--modes: {text!r} names a mode twice")
     return modes
@@ -67,7 +71,7 @@ def skill_environment(bundle: SkillBundle, assignments: Sequence[str]) -> PlugCo
         "robot": manifest.robot,
         "policy_period_s": manifest.policy_period_s,
     }
-    return environment_config(manifest.task, apply_overrides(settings, assignments), "--set")
+    return insertion_config(apply_overrides(settings, assignments), "--set")
 
 
 def evaluate_modes(
@@ -86,7 +90,8 @@ def evaluate_modes(
 
     Returns:
         Figures of each mode under its name; `paired`, each mode against the spiral; `experience`, the ranges that the
-        skill has met in its modes (`Experience.to_mapping`), where it has one; `actor_sha256`; `wall_s`.
+        skill has met in its modes (`Experience.to_mapping`), and `calibration` of its critic (`Calibration`), where it
+        has one; `actor_sha256`; `wall_s`.
     """
     began = time.monotonic()
     workers = min(workers, len(modes))
@@ -94,14 +99,23 @@ def evaluate_modes(
     if workers > 1:
         runs = _run_in_processes(bundle, config, modes, episodes, seed, progress, workers, threads)
     else:
-        runs = {mode: run_mode(bundle.actor_onnx, config, mode, episodes, seed, progress, threads) for mode in modes}
-    experiences = [run.experience for run in runs.values() if run.experience is not None]
+        runs = {mode: run_mode(bundle, config, mode, episodes, seed, progress, threads) for mode in modes}
+    met = [run.met for run in runs.values() if run.met is not None]
     return {
         **{mode: mode_figures(run.table) for mode, run in runs.items()},
         "paired": paired_figures({mode: run.table.success for mode, run in runs.items()}),
-        **({EVALUATION_KEY: merge(experiences).to_mapping()} if experiences else {}),
+        **(_of_what_was_met(bundle, met, seed) if met else {}),
         "actor_sha256": bundle.manifest.files[ACTOR_FILE],
         "wall_s": round(time.monotonic() - began, 1),
+    }
+
+
+def _of_what_was_met(bundle: SkillBundle, met: Sequence[Met], seed: int) -> dict[str, Any]:
+    states = np.concatenate([of_mode.states for of_mode in met])
+    calibration = calibrate(OnnxActor(bundle), OnnxCritic(bundle), states, seed)
+    return {
+        EXPERIENCE_KEY: merge([of_mode.experience for of_mode in met]).to_mapping(),
+        CALIBRATION_KEY: asdict(calibration),
     }
 
 
@@ -110,11 +124,11 @@ class ModeRun:
     """The episodes of one mode, and what the skill met in them; the spiral is no skill and has met nothing."""
 
     table: EpisodeTable
-    experience: Experience | None
+    met: Met | None
 
 
 def run_mode(
-    actor_onnx: bytes, config: PlugConfig, mode: str, episodes: int, seed: int, progress: Progress, threads: int = 1
+    bundle: SkillBundle, config: PlugConfig, mode: str, episodes: int, seed: int, progress: Progress, threads: int = 1
 ) -> ModeRun:
     """All episodes of one mode, their physics on ``threads`` threads."""
     from sim.evaluation import run_episodes
@@ -122,58 +136,47 @@ def run_mode(
     def report(done: int, successes: int) -> None:
         progress(mode, done, successes)
 
-    if mode == "spiral":
+    if mode == SPIRAL:
         return ModeRun(run_episodes(config, mode, episodes, seed, report, threads=threads), None)
-    policy = WatchedPolicy(actor_onnx, mode, seed)
+    policy = WatchedPolicy(bundle, mode, seed)
     table = run_episodes(config, policy, episodes, seed, report, watch=policy.watch, threads=threads)
-    return ModeRun(table, policy.recorder.experience())
-
-
-class WatchedPolicy:
-    """The policy that the node would run with this sampler mode and seed, for a batch of observations (n, 150)."""
-
-    def __init__(self, actor_onnx: bytes, mode: str, seed: int) -> None:
-        self._actor, self._sampler = OnnxActor(actor_onnx), EntropyAwareSampler(mode, seed=seed)
-        self._frames: NDArray[np.float32] = np.zeros((0, FRAME_SIZE), dtype=np.float32)
-        self._entropy: NDArray[np.float64] = np.zeros(0)
-        self.recorder = ExperienceRecorder()
-
-    def __call__(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
-        sampled = self._sampler(*self._actor(observation))
-        self._frames, self._entropy = observation[:, -FRAME_SIZE:], sampled.entropy
-        return sampled.action.astype(np.float32)
-
-    def watch(self, active: NDArray[np.bool_]) -> None:
-        """Record what was met by those of the batch that are within an episode."""
-        self.recorder.add(self._frames[active], self._entropy[active])
+    return ModeRun(table, policy.met())
 
 
 def mode_figures(table: EpisodeTable) -> dict[str, Any]:
     """Success with its 95 % Wilson interval; time of the successes; peak force of all episodes; how they ended."""
-    episodes, successes = len(table.success), int(table.success.sum())
-    times, forces = summarise(table.time_s[table.success]), summarise(table.peak_force_n)
+    forces = summarise(table.peak_force_n)
+    return {
+        **success_figures(table.success, table.time_s),
+        "peak_force_n": {"p50": forces.p50, "p95": forces.p95},
+        "outcomes": dict(sorted(Counter(table.outcome).items())),
+    }
+
+
+def success_figures(success: NDArray[np.bool_], time_s: NDArray[np.float64]) -> dict[str, Any]:
+    """Success of episodes with its 95 % Wilson interval, and time of the successes."""
+    episodes, successes = len(success), int(success.sum())
+    times = summarise(time_s[success])
     return {
         "success": successes / episodes,
         "success_interval": list(wilson_interval(successes, episodes)),
         "successes": successes,
         "episodes": episodes,
         "time_s": {"median": times.median if successes else None, "p95": times.p95 if successes else None},
-        "peak_force_n": {"p50": forces.p50, "p95": forces.p95},
-        "outcomes": dict(sorted(Counter(table.outcome).items())),
     }
 
 
-def paired_figures(success: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
-    """Each mode against the spiral on the same episodes, by McNemar's exact test; empty without the spiral."""
-    if "spiral" not in success:
+def paired_figures(success: Mapping[str, NDArray[np.bool_]], script: str = SPIRAL) -> dict[str, Any]:
+    """Each mode against the script on the same episodes, by McNemar's exact test; empty without the script."""
+    if script not in success:
         return {}
     figures = {}
     for mode in success:
-        if mode != "spiral":
-            pair = mcnemar_exact(success[mode], success["spiral"])
-            figures[f"{mode}_against_spiral"] = {
+        if mode != script:
+            pair = mcnemar_exact(success[mode], success[script])
+            figures[f"{mode}_against_{script}"] = {
                 f"only_{mode}": pair.only_first,
-                "only_spiral": pair.only_second,
+                f"only_{script}": pair.only_second,
                 "both": pair.both,
                 "neither": pair.neither,
                 "difference": pair.difference,
@@ -197,7 +200,7 @@ def _run_in_processes(
     with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
         reports = manager.Queue()
         futures = {
-            mode: pool.submit(run_mode, bundle.actor_onnx, config, mode, episodes, seed, _Reporter(reports), threads)
+            mode: pool.submit(run_mode, bundle, config, mode, episodes, seed, _Reporter(reports), threads)
             for mode in modes
         }
         while not all(future.done() for future in futures.values()) or not reports.empty():

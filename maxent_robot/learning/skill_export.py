@@ -10,7 +10,7 @@ from typing import Any
 from maxent_robot.errors import ConfigError
 from maxent_robot.learning.export import export_networks
 from maxent_robot.learning.run_directory import load_finished_run, run_revision
-from maxent_robot.learning.tasks import manifest_assumptions
+from maxent_robot.learning.tasks import INSERTION, insertion_config, manifest_assumptions
 from maxent_robot.skill.bundle import SkillBundle, write_bundle
 from maxent_robot.skill.manifest import SCHEMA_VERSION, SkillManifest, TrainingRecord
 
@@ -23,17 +23,23 @@ def export_run(run: Path, output: Path, evaluation: Path | None) -> SkillBundle:
             without one, the figures of the last evaluation in training are.
 
     Raises:
-        ConfigError: no finished run, or the evaluation is of another actor.
+        ConfigError: no finished run, observations that no robot gives, or the evaluation is of another actor.
         ExportError: a graph does not compute what the network computes.
         BundleError: the bundle can't be written.
     """
     finished = load_finished_run(run)
     config, result = finished.config, finished.result
+    if config.task == INSERTION and insertion_config(config.environment, "environment").obstacle.present:
+        raise ConfigError(
+            "environment.obstacle.present is true: no layout of observations has both a history and an obstacle, so it "
+            "makes no skill; compose one with the skill avoid of maxent-robot family plug"
+        )
+    assumptions = manifest_assumptions(config.task, config.environment)
     networks = export_networks(finished.actor, finished.critic, config.seed)
     manifest = SkillManifest(
         schema_version=SCHEMA_VERSION,
         name=output.resolve().name,
-        **manifest_assumptions(config.task, config.environment),
+        **assumptions,
         gamma=config.learner.discount,
         alpha=result["temperature"],
         target_entropy=result["target_entropy"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -122,11 +122,11 @@ class Trainer:
                 self._step()
             log.advance(self.steps - before)
             self.elapsed_s = time.monotonic() - began
-            if _passed(before, self.steps, settings.log_interval_steps):
+            if passed(before, self.steps, settings.log_interval_steps):
                 now = time.monotonic()
                 self._report(log, (self.steps - shown_steps) / (now - shown))
                 shown_steps, shown = self.steps, now
-            if _passed(before, self.steps, settings.evaluation_interval_steps):
+            if passed(before, self.steps, settings.evaluation_interval_steps):
                 self._evaluate(log)
                 self.elapsed_s = time.monotonic() - began
             if time.monotonic() - saved >= settings.checkpoint_interval_s:
@@ -243,10 +243,8 @@ class Trainer:
 
     def _require_finite(self, means: dict[str, float]) -> None:
         """Raise TrainingError if a loss or another scalar is NaN or infinite."""
-        broken = [f"{name} is {value}" for name, value in means.items() if not math.isfinite(value)]
-        if broken:
-            saved = f"; the last checkpoint, {self.saved_steps} steps, is whole" if self.store.exists() else ""
-            raise TrainingError(f"training broke down by step {self.steps}: {', '.join(broken)}{saved}")
+        saved = f"; the last checkpoint, {self.saved_steps} steps, is whole" if self.store.exists() else ""
+        require_finite(means, self.steps, saved)
 
     def save(self) -> None:
         """Write a checkpoint.
@@ -309,6 +307,13 @@ def configure_torch() -> None:
     torch.set_flush_denormal(True)
 
 
-def _passed(before: int, after: int, interval: int) -> bool:
+def require_finite(scalars: Mapping[str, float], steps: int, saved: str = "") -> None:
+    """Raise TrainingError if one of these is NaN or infinite; `saved` ends its message."""
+    broken = [f"{name} is {value}" for name, value in scalars.items() if not math.isfinite(value)]
+    if broken:
+        raise TrainingError(f"training broke down by step {steps}: {', '.join(broken)}{saved}")
+
+
+def passed(before: int, after: int, interval: int) -> bool:
     """Whether a multiple of `interval` lies in (before, after]."""
     return before // interval != after // interval

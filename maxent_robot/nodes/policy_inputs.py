@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped, WrenchStamped
+from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from sensor_msgs.msg import JointState
 
@@ -16,8 +17,9 @@ from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.messages import MessageError, joint_positions, pose_from_msg, stamp_to_s
 from maxent_robot.nodes.steady_clock import steady_now_s
-from maxent_robot.nodes.topics import COMMANDED_POSE, SOCKET_POSE
+from maxent_robot.nodes.topics import COMMANDED_POSE, OBSTACLE, SOCKET_POSE
 from maxent_robot.safety.wrench import WrenchFilter, wrench_at_tcp
+from maxent_robot.skill.layout import ObstacleMeasurement
 
 STALE_S = 0.1
 """Age at which a joint state, wrench or target is too old to act on: two policy periods of 20 Hz."""
@@ -34,13 +36,17 @@ CLEAR_M = 0.005
 
 @dataclass(frozen=True)
 class PolicyInput:
-    """One instant: poses in the base frame, and the tared contact wrench (6,) [N, Nm] at the TCP in its axes."""
+    """One instant: poses in the base frame, and the tared contact wrench (6,) [N, Nm] at the TCP in its axes.
+
+    `obstacle` is there where the skill needs one.
+    """
 
     tcp: Pose
     target: Pose
     socket: Pose
     wrench_tcp: NDArray[np.float64]
     joint_stamp_s: float
+    obstacle: ObstacleMeasurement | None = None
 
 
 class InputError(MaxentRobotError):
@@ -54,8 +60,9 @@ class PolicyInputs:
     time that a message has waited since it arrived.
     """
 
-    def __init__(self, robot: RobotConfig) -> None:
-        self._robot = robot
+    def __init__(self, robot: RobotConfig, sees_obstacle: bool = False) -> None:
+        self._robot, self._sees_obstacle = robot, sees_obstacle
+        self._obstacle: ObstacleMeasurement | None = None
         self._chain = robot.chain()
         self._T_ft_tcp = robot.T_ft_tcp()
         self._T_tcp_ft = self._T_ft_tcp.inverse()
@@ -123,6 +130,19 @@ class PolicyInputs:
 
         self._take(COMMANDED_POSE, read, age_s)
 
+    def on_obstacle(self, message: Odometry, age_s: float = 0.0) -> None:
+        """Take a nav_msgs/Odometry of the obstacle's centre, pose and twist both in the base frame."""
+
+        def read() -> None:
+            for frame in (message.header.frame_id, message.child_frame_id):
+                _require_frame(frame, self._robot.base_frame)
+            at, rate = message.pose.pose.position, message.twist.twist.linear
+            measured = np.array([[at.x, at.y, at.z], [rate.x, rate.y, rate.z]])
+            _require_finite(measured.ravel())
+            self._obstacle = ObstacleMeasurement(*measured)
+
+        self._take(OBSTACLE, read, age_s)
+
     def measure(self) -> PolicyInput:
         """The measurement of this instant; tares first where that is due.
 
@@ -130,7 +150,8 @@ class PolicyInputs:
             InputError: naming the first topic that is missing, stale or unusable, or the tare that is not done yet.
         """
         topics = self._robot.topics
-        for topic in (topics.joint_states, topics.wrench, SOCKET_POSE, COMMANDED_POSE):
+        needed = [topics.joint_states, topics.wrench, SOCKET_POSE, COMMANDED_POSE]
+        for topic in [*needed, OBSTACLE] if self._sees_obstacle else needed:
             self._require_fresh(topic, lasts=topic == SOCKET_POSE)
         if not self._is_tared and (reason := self._tare()):
             raise InputError(f"{topics.wrench}: {reason}")
@@ -138,7 +159,8 @@ class PolicyInputs:
             raise InputError(f"{topics.joint_states}: nothing received yet")
         tcp = self._chain.forward(self._positions)
         contact = self._filter.contact((tcp @ self._T_tcp_ft).quaternion)
-        return PolicyInput(tcp, self._target, self._socket, wrench_at_tcp(contact, self._T_ft_tcp), self._joint_stamp_s)
+        wrench_tcp = wrench_at_tcp(contact, self._T_ft_tcp)
+        return PolicyInput(tcp, self._target, self._socket, wrench_tcp, self._joint_stamp_s, self._obstacle)
 
     def _take(self, topic: str, read: Callable[[], None], age_s: float) -> None:
         try:

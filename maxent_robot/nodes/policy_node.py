@@ -12,7 +12,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from nav_msgs.msg import Odometry
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.timer import Timer
 from sensor_msgs.msg import JointState
@@ -21,28 +21,33 @@ from std_msgs.msg import Float32MultiArray, MultiArrayDimension
 from maxent_robot.control.robot import RobotConfig, load_robot
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.inference import (
-    SAMPLER_MODES,
+    ActionChooser,
     EntropyAwareSampler,
     PolicyStep,
+    SkillChooser,
     SkillRunner,
+    TemperatureControl,
 )
-from maxent_robot.inference.sampler import MAXIMUM_TEMPERATURE
+from maxent_robot.inference.noise import ColouredNoise
+from maxent_robot.nodes.composition_parameters import CompositionParameters
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import diagnostic_status, diagnostic_values
 from maxent_robot.nodes.policy_inputs import PolicyInputs
+from maxent_robot.nodes.policy_parameters import declare_policy_parameters
 from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 from maxent_robot.nodes.topics import (
     CANDIDATE_TWIST,
     COMMANDED_POSE,
+    OBSTACLE,
     POLICY_OBSERVATION,
     POLICY_TELEMETRY,
     SOCKET_POSE,
     SUPERVISOR_STATE,
 )
 from maxent_robot.paths import find_skill
-from maxent_robot.skill.bundle import load_bundle
+from maxent_robot.skill.bundle import SkillBundle, load_bundle
 from maxent_robot.skill.contract import check_allowed_force, check_contract
 
 _STREAM = QoSProfile(depth=64, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -73,44 +78,10 @@ class PolicyNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("policy")
-        describe = ParameterDescriptor
-        self.declare_parameter("robot", "sim", describe(description="name or path of the robot description"))
-        self.declare_parameter("skill", "plug_insertion", describe(description="name or path of the skill bundle"))
-        self.declare_parameter("mode", "mean", describe(description=f"sampler: {', '.join(SAMPLER_MODES)}"))
-        self.declare_parameter(
-            "temperature",
-            1.0,
-            describe(
-                description="mode tempered: factor on the standard deviation",
-                floating_point_range=[FloatingPointRange(from_value=0.0, to_value=MAXIMUM_TEMPERATURE)],
-            ),
-        )
-        self.declare_parameter(
-            "seed",
-            -1,
-            describe(
-                description="of the sampler; -1 draws one, which is logged",
-                integer_range=[IntegerRange(from_value=-1, to_value=2**63 - 1, step=1)],
-            ),
-        )
-        self.declare_parameter(
-            "allowed_force_n",
-            15.0,
-            describe(
-                description="contact force that the skill is told it may use [N]",
-                floating_point_range=[FloatingPointRange(from_value=1.0, to_value=60.0)],
-            ),
-        )
-        self.declare_parameter(
-            "degraded_calm",
-            0.0,
-            describe(
-                description="factor on the sampler's temperature while the supervisor is DEGRADED; 0: the mean action",
-                floating_point_range=[FloatingPointRange(from_value=0.0, to_value=1.0)],
-            ),
-        )
-        self.declare_parameter("connector", "", describe(description="in the gripper; empty: not checked"))
+        declare_policy_parameters(self)
+        self._composition = CompositionParameters(self)
         self._robot: RobotConfig
+        self._chosen_by: ActionChooser | None = None
         self._runner: SkillRunner
         self._inputs: PolicyInputs
         self._subscriptions_made: list[Any] = []
@@ -122,24 +93,21 @@ class PolicyNode(ManagedNode):
         self._reported, self._reported_s, self._lived_s = "", -REPORT_PERIOD_S, 0.0
 
     def configure(self) -> None:
-        parameter = {name: self.get_parameter(name).value for name in ("robot", "skill", "mode", "connector")}
+        parameter = {name: self.get_parameter(name).value for name in ("robot", "skill", "connector")}
         self._robot = load_robot(parameter["robot"])
         bundle = load_bundle(find_skill(parameter["skill"]))
         check_contract(bundle.manifest, self._robot, parameter["connector"])
-        seed = self.get_parameter("seed").value
-        sampler = EntropyAwareSampler(
-            parameter["mode"], self.get_parameter("temperature").value, None if seed < 0 else seed
-        )
         self._allowed_force_n = float(self.get_parameter("allowed_force_n").value)
         check_allowed_force(bundle.manifest, self._allowed_force_n)
         self._degraded_calm = float(self.get_parameter("degraded_calm").value)
-        self._runner = SkillRunner(bundle, sampler)
+        self._chosen_by = chooser = self._chooser(bundle)
+        self._runner = SkillRunner(bundle, chooser)
         self._identity = {
             "actor_sha256": hashlib.sha256(bundle.actor_onnx).hexdigest(),
             "robot": self._robot.fingerprint(),
             "period_s": bundle.manifest.policy_period_s,
         }
-        self._inputs = inputs = PolicyInputs(self._robot)
+        self._inputs = inputs = PolicyInputs(self._robot, chooser.sees_obstacle)
         self._supervisor_runs = self._degraded = False
         topics = self._robot.topics
         self._twist_publisher = self.create_lifecycle_publisher(TwistStamped, CANDIDATE_TWIST, RELIABLE)
@@ -155,9 +123,22 @@ class PolicyNode(ManagedNode):
             (PolledSubscription(self, WrenchStamped, topics.wrench, _STREAM), inputs.on_wrench),
             (PolledSubscription(self, PoseStamped, COMMANDED_POSE, RELIABLE), inputs.on_target),
         ]
+        if chooser.sees_obstacle:
+            self._polled.append((PolledSubscription(self, Odometry, OBSTACLE, SENSOR), inputs.on_obstacle))
         self.get_logger().info(
-            f"skill {bundle.manifest.name} ({bundle.manifest.connector}) on {self._robot.name}, "
-            f"mode {sampler.mode}, temperature {sampler.temperature:g}, seed {sampler.seed}"
+            f"skill {bundle.manifest.name} ({bundle.manifest.connector}) on {self._robot.name}"
+            f"{', composed with ' + ', '.join(self._composition.skills) if self._composition.skills else ''}, "
+            f"mode {chooser.mode}, seed {chooser.seed}"
+        )
+
+    def _chooser(self, bundle: SkillBundle) -> ActionChooser:
+        names = ("mode", "temperature", "seed", "noise", "correlation_steps")
+        mode, temperature, seed, noise, correlation_steps = (self.get_parameter(name).value for name in names)
+        seed = None if seed < 0 else seed
+        if self._composition.skills:
+            return self._composition.chooser(bundle, TemperatureControl(mode, temperature), seed)
+        return SkillChooser(
+            bundle, EntropyAwareSampler(mode, temperature, seed, ColouredNoise(noise, correlation_steps))
         )
 
     def activate(self) -> None:
@@ -175,6 +156,10 @@ class PolicyNode(ManagedNode):
 
     def cleanup(self) -> None:
         self.deactivate()
+        self._composition.forget()
+        if self._chosen_by is not None:
+            self._chosen_by.close()
+            self._chosen_by = None
         for subscription in self._subscriptions_made:
             self.destroy_subscription(subscription)
         for polled, _ in self._polled:
@@ -205,7 +190,9 @@ class PolicyNode(ManagedNode):
         try:
             now = self._inputs.measure()
             calm = self._degraded_calm if self._degraded else 1.0
-            step = self._runner.step(now.tcp, now.target, now.socket, now.wrench_tcp, self._allowed_force_n, calm)
+            step = self._runner.step(
+                now.tcp, now.target, now.socket, now.wrench_tcp, self._allowed_force_n, calm, now.obstacle
+            )
         except MaxentRobotError as error:
             self._report(str(error))
             return
@@ -239,18 +226,18 @@ class PolicyNode(ManagedNode):
         observation = Float32MultiArray(data=step.observation)
         observation.layout.dim = [MultiArrayDimension(label="observation", size=size, stride=size)]
         self._observation_publisher.publish(observation)
-        sampler = self._runner.sampler
+        chooser, choice = self._runner.chooser, step.choice
         self._telemetry_publisher.publish(
             diagnostic_status(
                 DiagnosticStatus.OK,
                 self.get_name(),
                 self._runner.manifest.name,
                 {
-                    "entropy": float(step.sampled.entropy[0]),
-                    "log_prob": float(step.sampled.log_prob[0]),
-                    "temperature": step.sampled.temperature,
-                    "mode": sampler.mode,
-                    "seed": sampler.seed,
+                    "entropy": choice.entropy,
+                    "temperature": choice.temperature,
+                    "mode": chooser.mode,
+                    "seed": chooser.seed,
+                    **choice.report,
                     "step": self._step,
                     "latency_ms": 1e-6 * now.nanoseconds - 1e3 * joint_stamp_s,
                     "inference_ms": inference_ms,

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import yaml
-from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.timer import Timer
@@ -19,6 +18,7 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from maxent_robot.errors import ConfigError
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
+from maxent_robot.nodes.parameters import declare
 from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK
 from maxent_robot.trials.definitions import DefinitionError, message_class
@@ -43,15 +43,8 @@ class RecorderNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("recorder")
-        self.declare_parameter("output", "", ParameterDescriptor(description="path of the MCAP file to write"))
-        self.declare_parameter(
-            "decimation",
-            1,
-            ParameterDescriptor(
-                description="keep each n-th message of a topic",
-                integer_range=[IntegerRange(from_value=1, to_value=1000, step=1)],
-            ),
-        )
+        declare(self, "output", "", "path of the MCAP file to write")
+        declare(self, "decimation", 1, "keep each n-th message of a topic", (1, 1000))
         self._channels: dict[str, _Channel] = {}
         self._unknown: set[str] = set()
         self._timers: list[Timer] = []

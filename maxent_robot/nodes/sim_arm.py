@@ -19,8 +19,8 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, WrenchStamped
+from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
-from rcl_interfaces.msg import IntegerRange, ParameterDescriptor
 from rclpy.timer import Timer
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -32,9 +32,12 @@ from maxent_robot.nodes.arm_commands import ArmCommands
 from maxent_robot.nodes.disturbance_parameters import DisturbanceParameters
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import diagnostic_status, pose_stamped, pose_to_msg
+from maxent_robot.nodes.obstacle_publisher import ObstaclePublisher
 from maxent_robot.nodes.pacer import RealTimePacer
+from maxent_robot.nodes.parameters import declare
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
+from maxent_robot.nodes.topics import OBSTACLE
 
 if TYPE_CHECKING:
     from sim.arm_driver import ArmDriver, ArmReading
@@ -53,21 +56,12 @@ class SimArmNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("sim_arm")
-        describe = ParameterDescriptor
-        self.declare_parameter("robot", "sim", describe(description="name or path of an FR3 description"))
-        self.declare_parameter("connector", "two_pin", describe(description="plug and socket: two_pin or usb_a"))
-        self.declare_parameter(
-            "scenario_seed",
-            1,
-            describe(
-                description="of the scenario's draw",
-                integer_range=[IntegerRange(from_value=0, to_value=2**63 - 1, step=1)],
-            ),
-        )
-        self.declare_parameter("controller", "", describe(description="crisp or jtc; empty: the robot's backend"))
-        self.declare_parameter(
-            "publish_truth", False, describe(description="true joint states and contact on sim_arm/truth, for a judge")
-        )
+        declare(self, "robot", "sim", "name or path of an FR3 description")
+        declare(self, "connector", "two_pin", "plug and socket: two_pin or usb_a")
+        declare(self, "scenario_seed", 1, "of the scenario's draw", (0, 2**63 - 1))
+        declare(self, "controller", "", "crisp or jtc; empty: the robot's backend")
+        declare(self, "publish_truth", False, "true joint states and contact on sim_arm/truth, for a judge")
+        declare(self, "obstacle", False, "a moving obstacle on the way to the socket")
         self._disturbances = DisturbanceParameters(self, self._disturb)
         self._robot: RobotConfig
         self._driver: ArmDriver
@@ -79,10 +73,19 @@ class SimArmNode(ManagedNode):
 
     def configure(self) -> None:
         from sim.arm_driver import ArmDriver
+        from sim.plug.config import PlugConfig, Start
+        from sim.plug.obstacle import START_HEIGHT_M, ObstacleSetting
 
         self._robot = load_robot(self.get_parameter("robot").value)
         controller = self.get_parameter("controller").value or self._robot.backend
-        self._driver = ArmDriver(self._robot, *self._scenario_parameters(), controller)
+        with_obstacle = bool(self.get_parameter("obstacle").value)
+        config = PlugConfig(start=Start(height_m=START_HEIGHT_M), obstacle=ObstacleSetting(present=with_obstacle))
+        self._driver = ArmDriver(self._robot, *self._scenario_parameters(), controller, config)
+        self._obstacle = (
+            ObstaclePublisher(self._publisher(Odometry, OBSTACLE, SENSOR), self._robot, config.obstacle.radius_m)
+            if with_obstacle
+            else None
+        )
         topics = self._robot.topics
         self._joint_publisher = self._publisher(JointState, topics.joint_states, SENSOR)
         self._wrench_publisher = self._publisher(WrenchStamped, topics.wrench, SENSOR)
@@ -186,6 +189,8 @@ class SimArmNode(ManagedNode):
         if self._truth is not None:
             self._truth[0].publish(joints)
             self._publish_wrench(self._truth[1], stamp, np.append(reading.contact_n, np.zeros(3)))
+        if self._obstacle is not None and reading.obstacle is not None:
+            self._obstacle.publish(stamp, reading.obstacle, reading.joint_positions)
         insertion = self._insertion_message
         insertion.header.stamp = stamp
         insertion.pose = pose_to_msg(reading.T_socket_tcp)
@@ -227,6 +232,8 @@ class SimArmNode(ManagedNode):
             "connector": self._driver.connector,
             "scenario_seed": self._driver.seed,
         }
+        if self._obstacle is not None:
+            values.update(obstacle_radius_m=self._obstacle.radius_m, obstacle_nearest_m=self._obstacle.nearest_m)
         late = factor < 0.95
         level = DiagnosticStatus.WARN if late else DiagnosticStatus.OK
         text = f"slower than real time: factor {factor:.2f}" if late else "real time"
@@ -238,6 +245,8 @@ class SimArmNode(ManagedNode):
         connector, seed = self._scenario_parameters()
         try:
             self._driver.new_scenario(connector, seed)
+            if self._obstacle is not None:
+                self._obstacle.forget()
         except MaxentRobotError as error:
             response.success, response.message = False, str(error)
             return response

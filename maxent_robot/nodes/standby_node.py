@@ -12,7 +12,6 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor
 from rclpy.timer import Timer
 from sensor_msgs.msg import JointState
 
@@ -25,6 +24,7 @@ from maxent_robot.nodes.messages import (
     joint_positions,
     pose_stamped,
 )
+from maxent_robot.nodes.parameters import declare
 from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR, STANDBY_NODE
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
@@ -42,16 +42,9 @@ class StandbyNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__(STANDBY_NODE)
-        describe = ParameterDescriptor
-        self.declare_parameter("robot", "sim", describe(description="robot description: shipped name or path"))
-        self.declare_parameter(
-            "silence_s",
-            SILENCE_S,
-            describe(
-                description="time without a command after which the supervisor is taken for dead [s]",
-                floating_point_range=[FloatingPointRange(from_value=0.01, to_value=1.0)],
-            ),
-        )
+        declare(self, "robot", "sim", "robot description: shipped name or path")
+        text = "time without a command after which the supervisor is taken for dead [s]"
+        declare(self, "silence_s", SILENCE_S, text, (0.01, 1.0))
         self._core: Standby | None = None
         self._robot: RobotConfig
         self._timer: Timer | None = None

@@ -16,7 +16,7 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
-from rcl_interfaces.msg import FloatingPointRange, ParameterDescriptor, SetParametersResult
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.duration import Duration
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
@@ -34,6 +34,7 @@ from maxent_robot.nodes.fault_announcer import FaultAnnouncer
 from maxent_robot.nodes.graph_watch import GraphWatch
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import diagnostic_values, pose_from_msg, pose_stamped, stamp_to_s
+from maxent_robot.nodes.parameters import declare
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 from maxent_robot.nodes.supervisor_messages import controller_message, state_message
@@ -65,11 +66,11 @@ class SupervisorNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("supervisor")
-        self._declare("robot", "sim", "robot description: shipped name or path of a YAML file")
-        self._declare("limits", "", "limits: shipped name or path of a YAML file; empty: those of the robot's name")
-        self._declare("skill", "", "bundle that alone may run: shipped name or path; empty: any skill may")
-        self._declare("policy_period_s", 0.05, "period of the policy [s]; a twist expires after two", (0.002, 1.0))
-        self._declare("dry_run", False, "send nothing to the controller")
+        declare(self, "robot", "sim", "robot description: shipped name or path of a YAML file")
+        declare(self, "limits", "", "limits: shipped name or path of a YAML file; empty: those of the robot's name")
+        declare(self, "skill", "", "bundle that alone may run: shipped name or path; empty: any skill may")
+        declare(self, "policy_period_s", 0.05, "period of the policy [s]; a twist expires after two", (0.002, 1.0))
+        declare(self, "dry_run", False, "send nothing to the controller")
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._core: Supervisor | None = None
         self._timer: Timer | None = None
@@ -112,10 +113,6 @@ class SupervisorNode(ManagedNode):
         self._core = None
         while self._undo:
             self._undo.pop()()
-
-    def _declare(self, name: str, default: object, text: str, span: tuple[float, float] | None = None) -> None:
-        ranges = [FloatingPointRange(from_value=span[0], to_value=span[1])] if span else []
-        self.declare_parameter(name, default, ParameterDescriptor(description=text, floating_point_range=ranges))
 
     def _on_set_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
         """Refuse whatever would seem to change a limit that is in force."""

@@ -9,6 +9,7 @@ __all__ = [
     "CANDIDATE_TWIST",
     "COMMANDED_POSE",
     "MOVE_TARGET",
+    "OBSTACLE",
     "POLICY_OBSERVATION",
     "POLICY_TELEMETRY",
     "SOCKET_POSE",
@@ -18,4 +19,4 @@ __all__ = [
 
 POLICY_OBSERVATION = "policy/observation"
 SUPERVISOR_STATE, SUPERVISOR_FAULT, MOVE_TARGET = "supervisor/state", "supervisor/fault", "supervisor/move_target"
-COMMANDED_POSE, SOCKET_POSE = "commanded_pose", "socket_pose"
+COMMANDED_POSE, SOCKET_POSE, OBSTACLE = "commanded_pose", "socket_pose", "obstacle"

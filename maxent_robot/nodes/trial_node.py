@@ -7,6 +7,7 @@ nothing but requests to the supervisor and, in rehearsal, to the simulated arm.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, WrenchStamped
+from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import SetParameters
@@ -33,7 +35,7 @@ from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose_from_msg, pose_stamped, stamp_to_s
 from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import RELIABLE
-from maxent_robot.nodes.topics import MOVE_TARGET, POLICY_TELEMETRY, SOCKET_POSE, SUPERVISOR_STATE
+from maxent_robot.nodes.topics import MOVE_TARGET, OBSTACLE, POLICY_TELEMETRY, SOCKET_POSE, SUPERVISOR_STATE
 
 POLL_PERIOD_S = 0.02
 ANSWER_TIMEOUT_S = 10.0
@@ -104,6 +106,7 @@ class TrialNode(Node):
             (PolledSubscription(self, JointState, topics.joint_states, _STREAM), self._on_joint_state),
             (PolledSubscription(self, WrenchStamped, topics.wrench, _STREAM), self._on_wrench),
             (PolledSubscription(self, PoseStamped, "sim_arm/insertion", _STREAM), self._on_insertion),
+            (PolledSubscription(self, Odometry, OBSTACLE, _STREAM), self._on_obstacle),
             (PolledSubscription(self, PoseStamped, SOCKET_POSE, _LATCHED_EVENTS), self._on_socket),
             (PolledSubscription(self, DiagnosticStatus, SUPERVISOR_STATE, _LATCHED_EVENTS), self._on_state),
             (PolledSubscription(self, DiagnosticStatus, POLICY_TELEMETRY, _EVENTS), self._on_telemetry),
@@ -115,6 +118,9 @@ class TrialNode(Node):
         self.insertion: Pose | None = None
         self.realtime_factor: float | None = None
         self._insertions: deque[tuple[float, Pose]] = deque(maxlen=4096)
+        self.obstacle_radius_m: float | None = None
+        self._nearest_m = math.inf
+        self._recent: deque[tuple[float, NDArray[np.float64]]] = deque(maxlen=128)
         self._positions: NDArray[np.float64] | None = None
         self._wrenches: deque[tuple[float, NDArray[np.float64]]] = deque(maxlen=4096)
         self._latencies_ms: list[float] = []
@@ -143,6 +149,11 @@ class TrialNode(Node):
         """Latency of each policy step since the last call, in ms."""
         taken, self._latencies_ms = self._latencies_ms, []
         return np.array(taken, dtype=np.float64)
+
+    def take_nearest_m(self) -> float:
+        """Least distance of the TCP from the centre of the obstacle since the last call; infinite if none was seen."""
+        taken, self._nearest_m = self._nearest_m, math.inf
+        return taken
 
     def poll(self) -> None:
         """Take in what has come, and raise if the graph is not alive."""
@@ -226,6 +237,7 @@ class TrialNode(Node):
 
     def _on_joint_state(self, message: JointState) -> None:
         self._positions = joint_positions(message, self._robot.joint_names)
+        self._recent.append((stamp_to_s(message.header.stamp), self._positions))
 
     def _on_wrench(self, message: WrenchStamped) -> None:
         force, torque = message.wrench.force, message.wrench.torque
@@ -235,6 +247,15 @@ class TrialNode(Node):
     def _on_insertion(self, message: PoseStamped) -> None:
         self.insertion = pose_from_msg(message.pose)
         self._insertions.append((stamp_to_s(message.header.stamp), self.insertion))
+
+    def _on_obstacle(self, message: Odometry) -> None:
+        if not self._recent:
+            return
+        stamp_s = stamp_to_s(message.header.stamp)
+        _, positions = min(self._recent, key=lambda state: abs(state[0] - stamp_s))
+        at = message.pose.pose.position
+        distance = float(np.linalg.norm(self._chain.forward(positions).position - [at.x, at.y, at.z]))
+        self._nearest_m = min(self._nearest_m, distance)
 
     def _on_socket(self, message: PoseStamped) -> None:
         self.socket = pose_from_msg(message.pose)
@@ -253,7 +274,10 @@ class TrialNode(Node):
         )
 
     def _on_diagnostics(self, message: DiagnosticStatus) -> None:
-        self.realtime_factor = float(diagnostic_values(message)["realtime_factor"])
+        values = diagnostic_values(message)
+        self.realtime_factor = float(values["realtime_factor"])
+        radius = values.get("obstacle_radius_m")
+        self.obstacle_radius_m = None if radius is None else float(radius)
 
     def _on_telemetry(self, message: DiagnosticStatus) -> None:
         latency = diagnostic_values(message).get("latency_ms")

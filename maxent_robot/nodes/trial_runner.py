@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,8 +41,8 @@ _MOVES = 3
 _NEAR_M, _NEAR_RAD = 0.010, 0.09
 """Close enough for a move that only leads to or from a trial: friction leaves a compliant arm short of its target."""
 _ROCKING_RAD = 0.06
-_ROCKING = ((1, 0, 0), (-2, 0, 0), (1, 0, 0), (0, 1, 0), (0, -2, 0), (0, 1, 0), (0, 0, 1), (0, 0, -2))  # to and fro
-"""Turns about the axes of the TCP, each followed by a pull, that loosen a plug that does not come out."""
+_ROCKING = 2 * ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
+"""Turns about the axes of the TCP, of which each pull at a plug that does not come out has one."""
 
 Progress = Callable[[float, float, float], None]
 """Called during a trial with the time in s, the depth in m and the force in N."""
@@ -91,6 +92,7 @@ class TrialRunner:
         socket = self._prepare(plan)
         error = (float("nan"), float("nan"))
         trace = _Trace()
+        clearance_mm = float("nan")
         before = node.supervisor.interventions
         fault = self._approach(sample_start(plan.seed, socket, self._setup.start))
         if fault:
@@ -98,7 +100,9 @@ class TrialRunner:
         else:
             error = self._estimate_error(socket)
             before = node.supervisor.interventions
+            node.take_nearest_m()
             self._follow(judge, trace, progress or (lambda time_s, depth_m, force_n: None))
+            clearance_mm = self._clearance_mm()
         after = node.supervisor.interventions
         latencies = node.take_latencies_ms()
         self._clear(socket)
@@ -120,6 +124,7 @@ class TrialRunner:
             latency_p50_ms=latency.p50,
             latency_p95_ms=latency.p95,
             latency_p99_ms=latency.p99,
+            obstacle_clearance_mm=clearance_mm,
         )
         return result, trace.series(latencies)
 
@@ -260,21 +265,26 @@ class TrialRunner:
         node.trigger(f"{SUPERVISOR}/stop")
         node.wait(lambda: node.supervisor.state in ("HOLD", "FAULT", "INACTIVE"), f"{SUPERVISOR} at rest after stop")
 
+    def _clearance_mm(self) -> float:
+        """How far the tip stayed from the obstacle, less than 0 inside it; NaN where there is none."""
+        nearest_m, radius_m = self._node.take_nearest_m(), self._node.obstacle_radius_m
+        return float("nan") if radius_m is None or math.isinf(nearest_m) else 1e3 * (nearest_m - radius_m)
+
     def _add_wrenches(self, wrenches: tuple[tuple[float, np.ndarray], ...]) -> None:
         for stamp_s, wrench in wrenches:
             self._filter.add(stamp_s, wrench)
 
     def _clear(self, socket: Pose) -> None:
-        """Back out along the socket's axis, with the orientation as it is; a plug that is stuck is rocked loose."""
+        """Back out along the socket's axis, with the orientation as it is; a plug that is wedged is rocked loose
+        while it is pulled."""
         self._make_ready()
         outcome = self._move_near(retreat(self._node.tcp, socket, RETREAT_M))
         for axis in _ROCKING:
             if not outcome:
                 return
             self._make_ready()
-            self._move_near(self._node.tcp @ Pose.from_rotvec(np.zeros(3), _ROCKING_RAD * np.array(axis)))
-            self._make_ready()
-            outcome = self._move_near(retreat(self._node.tcp, socket, RETREAT_M))
+            turn = Pose.from_rotvec(np.zeros(3), _ROCKING_RAD * np.array(axis))
+            outcome = self._move_near(retreat(self._node.tcp @ turn, socket, RETREAT_M))
         if outcome:
             raise TrialError(f"{SUPERVISOR}/move_target: the plug does not come out: {outcome}")
 

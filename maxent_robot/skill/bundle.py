@@ -1,8 +1,8 @@
 """Skill bundles: a directory with a manifest, an actor and a critic, written whole and verified before use.
 
     <name>/skill.yaml    the manifest, `SkillManifest`
-    <name>/actor.onnx    observation (batch, n) -> mean, log_std (batch, 6); the mean is before the tanh
-    <name>/critic.onnx   observation (batch, n), action (batch, 6) in [-1, 1] -> q (batch, heads)
+    <name>/actor.onnx    observation (batch, n) -> mean, log_std (batch, actions); the mean is before the tanh
+    <name>/critic.onnx   observation (batch, n), action (batch, actions) in [-1, 1] -> q (batch, heads)
 
 All tensors are float32, the batch axis is dynamic, normalisation is inside the graphs.
 """
@@ -22,11 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from maxent_robot.config import config_from_mapping, to_mapping
-from maxent_robot.errors import BundleError, ConfigError
-from maxent_robot.skill.action import ACTION_AXES
+from maxent_robot.errors import BundleError, ConfigError, ContractError
 from maxent_robot.skill.graph import verify_graph
+from maxent_robot.skill.layout import find_layout, nearest_layout
 from maxent_robot.skill.manifest import SCHEMA_VERSION, SkillManifest
-from maxent_robot.skill.observation import HISTORY_AGES, OBSERVATION_FIELDS
 from maxent_robot.yaml_file import read_yaml, write_yaml
 
 __all__ = [
@@ -174,17 +173,20 @@ def _verify_name(manifest: SkillManifest, directory: Path) -> None:
 
 def _verify_contract(manifest: SkillManifest, path: Path) -> None:
     """Compare observation and action with what this software builds, and the file list with what a bundle holds."""
+    meant = nearest_layout(manifest.observation)
     for key, theirs, ours in (
-        ("observation", manifest.observation, OBSERVATION_FIELDS),
-        ("action", manifest.action, ACTION_AXES),
+        ("observation", manifest.observation, meant.fields),
+        ("action", manifest.action, meant.action),
     ):
         for i in range(max(len(theirs), len(ours))):
             a = to_mapping(theirs[i]) if i < len(theirs) else None
             b = to_mapping(ours[i]) if i < len(ours) else None
             if a != b:
                 raise BundleError(f"{path}: {key}[{i}] is {a or 'absent'}, this software builds {b or 'nothing there'}")
-    if manifest.history_ages != HISTORY_AGES:
-        raise BundleError(f"{path}: history_ages is {manifest.history_ages}, this software builds {HISTORY_AGES}")
+    try:
+        find_layout(manifest.observation, manifest.history_ages)
+    except ContractError as error:
+        raise BundleError(f"{path}: {error}") from error
     if set(manifest.files) != {ACTOR_FILE, CRITIC_FILE}:
         raise BundleError(f"{path}: files are {sorted(manifest.files)}, must be {[ACTOR_FILE, CRITIC_FILE]}")
     if manifest.parity_error > PARITY_LIMIT:

@@ -1,4 +1,4 @@
-"""What a skill has met: the range of every quantity that it observed, and of its entropy, while it was evaluated.
+"""What a skill has met: the range of all that it observed, and of its entropy, while it was evaluated.
 
 A run on a robot that leaves these ranges asks the policy about states of which its training says nothing.
 """
@@ -32,12 +32,15 @@ class Experience:
         maximum: (25,), not below `minimum`.
         entropy: least and greatest entropy of the policy [nat].
         steps: policy steps that they were seen in.
+        disagreement: greatest distance of the heads of the critic at the mean action [reward]; None where it was not
+            looked at.
     """
 
     minimum: Array
     maximum: Array
     entropy: tuple[float, float]
     steps: int
+    disagreement: float | None = None
 
     @staticmethod
     def of(evaluation: Mapping[str, Any]) -> Experience | None:
@@ -52,16 +55,21 @@ class Experience:
         try:
             ranges = np.array([found["observation"][name] for name in COMPONENTS], dtype=np.float64)
             low, high = (float(bound) for bound in found["entropy"])
-            experience = Experience(ranges[:, 0], ranges[:, 1], (low, high), int(found["steps"]))
+            disagreement = None if (most := found.get("disagreement")) is None else float(most)
+            experience = Experience(ranges[:, 0], ranges[:, 1], (low, high), int(found["steps"]), disagreement)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ContractError(f"evaluation.{EVALUATION_KEY} of the skill: {error!r}") from error
         bounds = np.append(ranges, [[low, high]], axis=0)
         if not (np.isfinite(bounds).all() and (bounds[:, 0] <= bounds[:, 1]).all()):
             raise ContractError(f"evaluation.{EVALUATION_KEY} of the skill: a range that is not finite or not in order")
+        if disagreement is not None and not 0.0 < disagreement < np.inf:
+            raise ContractError(
+                f"evaluation.{EVALUATION_KEY}.disagreement of the skill is {disagreement}, must be positive and finite"
+            )
         return experience
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain data: the range of each quantity by name, of the entropy, and the number of steps."""
+        """Plain data: the range of each quantity by name, of the entropy, the number of steps, the disagreement."""
         return {
             "observation": {
                 name: [float(low), float(high)]
@@ -69,6 +77,7 @@ class Experience:
             },
             "entropy": list(self.entropy),
             "steps": self.steps,
+            **({} if self.disagreement is None else {"disagreement": self.disagreement}),
         }
 
     def novelty(self, frame: Array) -> tuple[float, str]:
@@ -91,13 +100,21 @@ class ExperienceRecorder:
     def __init__(self) -> None:
         self._minimum, self._maximum = np.full(FRAME_SIZE, np.inf), np.full(FRAME_SIZE, -np.inf)
         self._entropy = (np.inf, -np.inf)
+        self._disagreement: float | None = None
         self._steps = 0
 
-    def add(self, frames: NDArray[Any], entropy: NDArray[Any]) -> None:
-        """Take frames (n, 25), the newest of each observation, and the entropies (n,) [nat] of the policy there."""
+    def add(self, frames: NDArray[Any], entropy: NDArray[Any], disagreement: NDArray[Any] | None = None) -> None:
+        """Take frames (n, 25), the newest of each observation, and what belongs to them.
+
+        Args:
+            entropy: (n,) of the policy there [nat].
+            disagreement: (n,) of the heads of the critic at the mean action [reward].
+        """
         self._minimum = np.minimum(self._minimum, frames.min(axis=0))
         self._maximum = np.maximum(self._maximum, frames.max(axis=0))
         self._entropy = min(self._entropy[0], float(entropy.min())), max(self._entropy[1], float(entropy.max()))
+        if disagreement is not None:
+            self._disagreement = max(self._disagreement or 0.0, float(disagreement.max()))
         self._steps += len(frames)
 
     def experience(self) -> Experience:
@@ -108,7 +125,7 @@ class ExperienceRecorder:
         """
         if not self._steps:
             raise ValueError("nothing seen yet")
-        return Experience(self._minimum, self._maximum, self._entropy, self._steps)
+        return Experience(self._minimum, self._maximum, self._entropy, self._steps, self._disagreement)
 
 
 def merge(experiences: list[Experience]) -> Experience:
@@ -118,6 +135,7 @@ def merge(experiences: list[Experience]) -> Experience:
         np.max([experience.maximum for experience in experiences], axis=0),
         (min(e.entropy[0] for e in experiences), max(e.entropy[1] for e in experiences)),
         sum(experience.steps for experience in experiences),
+        max((e.disagreement for e in experiences if e.disagreement is not None), default=None),
     )
 
 

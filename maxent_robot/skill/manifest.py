@@ -9,6 +9,7 @@ from typing import Any
 from maxent_robot.config import setting
 from maxent_robot.control.robot import ImpedanceSetting, PoseSetting
 from maxent_robot.skill.action import ActionAxis, Leash
+from maxent_robot.skill.layout import ObservationLayout, find_layout
 from maxent_robot.skill.observation import ObservationField
 
 __all__ = ["SCHEMA_VERSION", "SkillManifest", "TrainingRecord"]
@@ -63,6 +64,11 @@ class SkillManifest:
     def action_size(self) -> int:
         """Length of an action."""
         return len(self.action)
+
+    @property
+    def layout(self) -> ObservationLayout:
+        """What it sees of the full observation."""
+        return find_layout(self.observation, self.history_ages)
 
     @property
     def leash(self) -> Leash:

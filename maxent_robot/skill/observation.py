@@ -97,19 +97,32 @@ def observation_frame(measurement: Measurement) -> NDArray[np.float64]:
 
 def observation_scale(frames: int = len(HISTORY_AGES)) -> NDArray[np.float32]:
     """(frames * 25,) divisor of a stacked observation."""
-    one = np.concatenate([np.full(field.size, field.scale) for field in OBSERVATION_FIELDS])
-    return np.tile(one, frames).astype(np.float32)
+    return np.tile(fields_scale(OBSERVATION_FIELDS), frames)
+
+
+def fields_scale(fields: tuple[ObservationField, ...]) -> NDArray[np.float32]:
+    """(n,) divisor of a frame of these fields."""
+    return np.concatenate([np.full(field.size, field.scale, dtype=np.float32) for field in fields])
+
+
+def field_places(fields: tuple[ObservationField, ...]) -> dict[str, slice]:
+    """Where each of these fields stands in a frame."""
+    ends = np.cumsum([field.size for field in fields])
+    return {field.name: slice(int(end) - field.size, int(end)) for field, end in zip(fields, ends, strict=True)}
 
 
 class ObservationHistory:
-    """The frames of the ages in ``HISTORY_AGES``, for one robot or a batch of them.
+    """The frames of some ages, for one robot or a batch of them.
 
     Args:
         batch: leading shape of the frames.
+        frame_size: of one frame.
+        ages: in policy periods, oldest first.
     """
 
-    def __init__(self, *batch: int) -> None:
-        self._frames = np.zeros((*batch, max(HISTORY_AGES) + 1, FRAME_SIZE))  # oldest first
+    def __init__(self, *batch: int, frame_size: int = FRAME_SIZE, ages: tuple[int, ...] = HISTORY_AGES) -> None:
+        self._frames = np.zeros((*batch, max(ages) + 1, frame_size))  # oldest first
+        self._places = [max(ages) - age for age in ages]
         self._fresh = np.ones(batch, dtype=bool)
 
     def reset(self, index: Any = ...) -> None:
@@ -117,7 +130,10 @@ class ObservationHistory:
         self._fresh[index] = True
 
     def push(self, frame: NDArray[np.float64], index: Any = ...) -> NDArray[np.float32]:
-        """Append a frame (..., 25) at ``index`` of the batch and return the stacked observation (..., 150), float32."""
+        """Append a frame (..., frame_size) at ``index`` of the batch and return the stacked observation, float32.
+
+        It is (..., ages x frame_size), the oldest frame first.
+        """
         frames = self._frames[index].copy()
         frames[..., :-1, :] = frames[..., 1:, :]
         frames[..., -1, :] = frame
@@ -125,8 +141,8 @@ class ObservationHistory:
         frames = np.where(np.asarray(fresh)[..., None, None], np.asarray(frame)[..., None, :], frames)
         self._frames[index] = frames
         self._fresh[index] = False
-        stacked = frames[..., [max(HISTORY_AGES) - age for age in HISTORY_AGES], :]
-        return stacked.reshape(*stacked.shape[:-2], OBSERVATION_SIZE).astype(np.float32)
+        stacked = frames[..., self._places, :]
+        return stacked.reshape(*stacked.shape[:-2], -1).astype(np.float32)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Copy of all that ``restore`` needs."""
@@ -138,11 +154,17 @@ class ObservationHistory:
         self._fresh[...] = state["fresh"]
 
 
+def frame_field(frames: NDArray[Any], name: str) -> NDArray[Any]:
+    """One field (..., size) of frames (..., 25).
+
+    Raises:
+        KeyError: no field of this name.
+    """
+    return frames[..., _PLACES[name]]
+
+
+_PLACES = field_places(OBSERVATION_FIELDS)
+
+
 def _first_nonfinite(frame: NDArray[np.float64]) -> str:
-    bad = np.flatnonzero(~np.isfinite(frame).reshape(-1, FRAME_SIZE).all(axis=0))[0]
-    start = 0
-    for field in OBSERVATION_FIELDS:
-        if bad < start + field.size:
-            return field.name
-        start += field.size
-    raise AssertionError("unreachable")
+    return next(field.name for field in OBSERVATION_FIELDS if not np.isfinite(frame_field(frame, field.name)).all())

@@ -40,7 +40,11 @@ class SuccessCriterion:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """One trial as the table keeps it. `latency_*_ms` is from observation to candidate action, NaN if none was seen."""
+    """One trial as the table keeps it.
+
+    `latency_*_ms` is from observation to candidate action, NaN if none was seen; `obstacle_clearance_mm` the least
+    distance of the tip from the obstacle's surface while the skill acted, less than 0 inside it, NaN without one.
+    """
 
     skill: str
     connector: str
@@ -58,6 +62,7 @@ class TrialResult:
     latency_p50_ms: float = math.nan
     latency_p95_ms: float = math.nan
     latency_p99_ms: float = math.nan
+    obstacle_clearance_mm: float = math.nan
 
     @property
     def succeeded(self) -> bool:

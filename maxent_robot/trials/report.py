@@ -84,6 +84,7 @@ def _content(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries], r
         "cards": _cards(figures, run),
         "skills": [_skill(skill) for skill in run.skills],
         "trials": trials,
+        "obstacle": any(not math.isnan(trial.obstacle_clearance_mm) for trial in trials),
         "panels_note": (
             f" The {len(drawn)} panels show all failures first, up to {MAX_PANELS} trials."
             if len(drawn) < len(trials)
@@ -145,6 +146,14 @@ def _cards(figures: Mapping[str, Any], run: RunRecord) -> Iterator[dict[str, str
         "unit": "fault" if faults == 1 else "faults",
         "note": f"{changed} interventions",
     }
+    if figures["obstacle_clearance_mm"]["min"] is not None:
+        clearance = figures["obstacle_clearance_mm"]
+        yield {
+            "name": "Obstacle",
+            "value": str(clearance["collisions"]),
+            "unit": "collision" if clearance["collisions"] == 1 else "collisions",
+            "note": f"the tip came as near as {_number(clearance['min'], 1)} mm to it",
+        }
     yield {
         "name": "Policy latency",
         "value": _number(latency["p50"], 2),

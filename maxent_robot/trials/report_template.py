@@ -96,11 +96,14 @@ mean) never above {{ '%g' | format(run.criterion.force_limit_n) }} N.</p>
 
 <h2>Trials</h2>
 <p>The <em>socket off by</em> column is how far the socket, seen from the plug in the hand, was from where the robot
-believed it to be: the errors of the estimate and of the grip together, which it was not told.</p>
+believed it to be: the errors of the estimate and of the grip together, which it was not told.
+{%- if obstacle %} <em>From the obstacle</em> is how near the tip came to its surface; less than 0 is inside it.
+{%- endif %}</p>
 <table>
 <thead><tr><th class="n">trial</th><th>skill</th><th>connector</th><th class="n">seed</th>
 <th class="n">socket off by</th>
 <th>outcome</th><th class="n">time, s</th><th class="n">peak force, N</th><th class="n">depth, mm</th>
+{% if obstacle %}<th class="n">from the obstacle, mm</th>{% endif %}
 <th>interventions</th></tr></thead>
 <tbody>
 {% for t in trials %}<tr><td class="n">{{ t.trial }}</td><td>{{ t.skill }}</td><td>{{ t.connector }}</td>
@@ -108,6 +111,7 @@ believed it to be: the errors of the estimate and of the grip together, which it
 <td class="outcome" style="color: {{ colour(t.outcome) }}">{{ t.outcome }}</td>
 <td class="n">{{ '%.2f' | format(t.time_s) }}</td><td class="n">{{ '%.1f' | format(t.peak_force_n) }}</td>
 <td class="n">{{ number(1000 * t.final_depth_m, 1) }} / {{ number(1000 * t.full_depth_m, 1) }}</td>
+{% if obstacle %}<td class="n">{{ number(t.obstacle_clearance_mm, 1) }}</td>{% endif %}
 <td>{{ kinds(t.interventions) }}</td></tr>
 {% endfor %}</tbody>
 </table>

@@ -21,8 +21,8 @@ def summarise_trials(
 
     Keys: `trials`, `inserted`, `success` (rate), `success_interval` (Wilson), `time_s` (of the inserted only) and
     `peak_force_n` (of all) with `median`/`p50`, `p95`, `max`; `outcomes`, `interventions` and `faults` as counts by
-    name; `latency_ms` with `p50`, `p95`, `p99`, `max` and `count` over every policy step of `series`. A figure of
-    nothing is None, as JSON has no NaN.
+    name; `latency_ms` with `p50`, `p95`, `p99`, `max` and `count` over every policy step of `series`;
+    `obstacle_clearance_mm` with `min` and the number of `collisions`. A figure of nothing is None, as JSON has no NaN.
     """
     figures = _figures(trials, series or {}, confidence)
     connectors = dict.fromkeys(trial.connector for trial in trials)
@@ -40,6 +40,7 @@ def _figures(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries], c
     for trial in trials:
         interventions.update(trial.interventions)
     latencies = [series[trial.trial].latency_ms for trial in trials if trial.trial in series]
+    clearances = [t.obstacle_clearance_mm for t in trials if not math.isnan(t.obstacle_clearance_mm)]
     latency = summarise(np.concatenate(latencies) if latencies else [])
     return {
         "trials": len(trials),
@@ -53,6 +54,10 @@ def _figures(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries], c
         "faults": dict(Counter(trial.fault for trial in trials if trial.fault)),
         "interventions": dict(sorted(interventions.items())),
         "latency_ms": {**_order_statistics(latency), "count": latency.count},
+        "obstacle_clearance_mm": {
+            "min": _number(min(clearances, default=math.nan)),
+            "collisions": sum(clearance < 0.0 for clearance in clearances),
+        },
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from maxent_robot.config import setting
 from sim.plug.connectors import CONNECTOR_NAMES
+from sim.plug.obstacle import ObstacleSetting
 
 Range = tuple[float, float]
 
@@ -103,6 +104,7 @@ class PlugConfig:
     start: Start = setting(Start())
     success: Success = setting(Success())
     reward: Reward = setting(Reward())
+    obstacle: ObstacleSetting = setting(ObstacleSetting())
 
     @property
     def ticks(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
@@ -14,6 +14,7 @@ from maxent_robot.control.robot import RobotConfig
 from sim.arm import set_impedance, wxyz
 from sim.plug.config import PlugConfig, Range
 from sim.plug.connectors import CONNECTORS
+from sim.plug.obstacle import Obstacle, sample_obstacle
 from sim.plug.scene import PLUG_PLACE, T_BASE_TASK, wall_name
 
 Array = NDArray[np.float64]
@@ -40,6 +41,7 @@ class Scenario:
     allowed_force_n: float
     start: Pose  # T_base_tcp at the beginning
     on_axis: bool  # started aligned and partly inserted
+    obstacle: Obstacle | None = None
 
 
 def sample_scenario(config: PlugConfig, generator: np.random.Generator) -> Scenario:
@@ -65,12 +67,9 @@ def sample_scenario(config: PlugConfig, generator: np.random.Generator) -> Scena
     lateral, height = around(start.lateral_m, 2), uniform(start.height_m)
     tilt = np.radians(around(start.rotation_deg))
     depth = min(uniform(start.on_axis_depth_m), 0.9 * CONNECTORS[config.connector].depth)
-    if on_axis:
-        begin = socket @ Pose.of([-plug_offset[0], -plug_offset[1], depth])
-    else:
-        begin = estimate @ Pose.from_rotvec([*lateral, -height], tilt)
+    away = estimate @ Pose.from_rotvec([*lateral, -height], tilt)
     noise = np.repeat([ranges.force_noise_n, ranges.torque_noise_nm], 3)
-    return Scenario(
+    drawn = Scenario(
         socket=socket,
         estimate=estimate,
         plug_offset=plug_offset,
@@ -86,9 +85,12 @@ def sample_scenario(config: PlugConfig, generator: np.random.Generator) -> Scena
         observation_delay=int(generator.integers(ranges.observation_delay_max + 1)),
         command_delay=int(generator.integers(ranges.command_delay_max + 1)),
         allowed_force_n=uniform(config.allowed_force_n),
-        start=begin,
+        start=socket @ Pose.of([-plug_offset[0], -plug_offset[1], depth]) if on_axis else away,
         on_axis=on_axis,
     )
+    if not config.obstacle.present:
+        return drawn
+    return replace(drawn, obstacle=sample_obstacle(config.obstacle, estimate, away, generator))
 
 
 def apply_scenario(

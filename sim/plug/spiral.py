@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxent_robot.config import setting
-from maxent_robot.skill import ACTION_MAXIMUM, FRAME_SIZE
+from maxent_robot.skill import ACTION_MAXIMUM, FRAME_SIZE, OBSERVATION_SIZE
 
 Array = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class SpiralConfig:
 
 
 class SpiralSearch:
-    """``n`` searches; call with observations (n, 150), get actions (n, 6)."""
+    """``n`` searches; call with observations (n, 150) or full ones (n, 156), get actions (n, 6)."""
 
     def __init__(self, n: int, period_s: float, config: SpiralConfig | None = None) -> None:
         self.config = config or SpiralConfig()
@@ -68,7 +68,7 @@ class SpiralSearch:
 
     def __call__(self, observation: NDArray[np.floating]) -> NDArray[np.float32]:
         """Actions for the newest frame of each observation."""
-        frame = np.asarray(observation, dtype=np.float64)[:, -FRAME_SIZE:]
+        frame = np.asarray(observation, dtype=np.float64)[:, OBSERVATION_SIZE - FRAME_SIZE : OBSERVATION_SIZE]
         position, rotation, force = frame[:, 0:3], frame[:, 3:6], frame[:, 6:9]
         offset, turn = frame[:, 12:15], frame[:, 15:18]
         config, dt = self.config, self.period_s

@@ -22,9 +22,12 @@ from maxent_robot.skill import (
     action_to_twist,
     integrate_target,
     observation_frame,
+    observation_scale,
 )
+from maxent_robot.skill.layout import ObstacleMeasurement, full_observation_scale, obstacle_frame
 from sim.plug.config import PlugConfig
 from sim.plug.connectors import CONNECTORS
+from sim.plug.obstacle import ObstacleCourse
 from sim.plug.physics import PlugPhysics
 from sim.plug.privileged import PRIVILEGED_SIZE, hidden_vector, privileged_vector
 from sim.plug.reward import RewardTerms, reward_terms
@@ -71,6 +74,7 @@ class PlugTask:
         self.scenarios: list[Scenario | None] = [None] * n
         self.generators = [np.random.default_rng(0) for _ in range(n)]
         self.history = ObservationHistory(n)
+        self.course = ObstacleCourse(config.obstacle, n) if config.obstacle.present else None
         self._leash = Leash.of(self.robot.impedance)
         self._T_ft_tcp = self.robot.T_ft_tcp()
         self._seeds: list[tuple[int, ...]] = [(0,)] * n
@@ -114,6 +118,9 @@ class PlugTask:
     def _install(self, index: int, scenario: Scenario, generator: np.random.Generator, joints: Array) -> None:
         self.physics.begin(index, scenario, joints)
         self.scenarios[index], self.generators[index] = scenario, generator
+        if self.course is not None:
+            assert scenario.obstacle is not None
+            self.course.begin(index, scenario.obstacle)
         self._put(self.socket, index, scenario.socket)
         self._put(self.estimate, index, scenario.estimate)
         self.allowed_force_n[index] = scenario.allowed_force_n
@@ -150,6 +157,28 @@ class PlugTask:
             self.history.reset(index)
         return self.history.push(frame, index)
 
+    def observe_obstacle(self, rows: NDArray[np.intp] | None = None) -> NDArray[np.float32]:
+        """The frame of the obstacle as it is measured now, (n, 6); only where there is one."""
+        assert self.course is not None
+        at = np.arange(self.n) if rows is None else rows
+        noise = np.stack([self.generators[i].standard_normal(3) for i in at])
+        exact = self.course.measured(self.time_s)
+        measured = ObstacleMeasurement(exact.position[at] + self.config.obstacle.noise_m * noise, exact.velocity[at])
+        tcp = self.chain.forward(self._joint_line[at, self._observation_delay[at]])
+        return obstacle_frame(measured, tcp, self.estimate[at])
+
+    def observe_full(self, rows: NDArray[np.intp] | None = None) -> NDArray[np.float32]:
+        """All that can be observed: `observe`, and the frame of the obstacle behind it where there is one."""
+        observation = self.observe(rows)
+        return (
+            observation if self.course is None else np.concatenate([observation, self.observe_obstacle(rows)], axis=1)
+        )
+
+    @property
+    def observation_scale(self) -> NDArray[np.float32]:
+        """Of `observe_full`; networks divide by it."""
+        return observation_scale() if self.course is None else full_observation_scale()
+
     def privileged(self) -> NDArray[np.float32]:
         """What only the critic sees in training, (n, PRIVILEGED_SIZE)."""
         contact = self.tcp.rotate(self._contact_tcp[:, :3])
@@ -167,6 +196,8 @@ class PlugTask:
         success, failure = np.zeros(self.n, dtype=bool), np.zeros(self.n, dtype=bool)
         step_peak = np.zeros(self.n)
         limit, period = self.config.success, self.config.control_period_s
+        if self.course is not None:
+            self.course.clear_step()
         joints = self.physics.joint_positions
         for _ in range(ticks):
             running = ~(success | failure)
@@ -178,6 +209,8 @@ class PlugTask:
             self._contact_tcp = wrench_at_tcp(tick.wrench_ft, self._T_ft_tcp)
             step_peak = np.where(running, np.maximum(step_peak, tick.peak_force_n), step_peak)
             self.time_s = np.where(running, self.time_s + period, self.time_s)
+            if self.course is not None:
+                self.course.watch(tick.tcp.position, self.time_s, running)
             failure |= running & ((step_peak > limit.force_limit_n) | ~self.physics.finite())
             self._seated_s = np.where(running, np.where(self._seated(), self._seated_s + period, 0.0), self._seated_s)
             success |= running & ~failure & (self._seated_s >= limit.hold_s - 1e-9)
@@ -192,6 +225,8 @@ class PlugTask:
             self.config.reward, self.connector, self.socket.inverse() @ self.plug, self._action_line[:, 0], before,
             success, failure,
         )  # fmt: skip
+        if self.course is not None:
+            terms["obstacle"] = -self.config.obstacle.penalty * self.course.nearness()
         free = self.config.reward.force_free * self.allowed_force_n
         cost = self.config.reward.force * np.maximum(0.0, step_peak - free) / self.allowed_force_n
         return Outcome(terms, cost, success, failure, timeout)
@@ -233,6 +268,8 @@ class PlugTask:
         state["generators"] = [generator.bit_generator.state for generator in self.generators]
         state["history"] = self.history.state()
         state["physics"] = self.physics.state_dict()
+        if self.course is not None:
+            state["course"] = self.course.state_dict()
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -249,3 +286,5 @@ class PlugTask:
             setattr(self, name, Pose(state[name][:, :3].copy(), state[name][:, 3:].copy()))
         self.history.restore(state["history"])
         self.physics.load_state_dict(state["physics"])
+        if self.course is not None:
+            self.course.load_state_dict(state["course"])

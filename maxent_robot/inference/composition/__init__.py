@@ -6,7 +6,7 @@ from maxent_robot.inference.composition.composer import ComposedAction, Composer
 from maxent_robot.inference.composition.deadline import BoundedComposer
 from maxent_robot.inference.composition.energies import OPERATORS
 from maxent_robot.inference.composition.settings import Composition
-from maxent_robot.inference.composition.skill import ComposableSkill, check_composable
+from maxent_robot.inference.composition.skill import ComposableSkill, Correction, check_composable
 
 __all__ = [
     "OPERATORS",
@@ -15,5 +15,6 @@ __all__ = [
     "ComposedAction",
     "Composer",
     "Composition",
+    "Correction",
     "check_composable",
 ]

@@ -53,14 +53,24 @@ class Proposal:
         gaussian = self.mean[component] + np.exp(self.log_std[component]) * normal
         return np.concatenate([gaussian, noise.logistic[: self.broad]])
 
-    def log_density(self, u: Array) -> Array:
-        """Log density (K,) of the mixture at u (K, A)."""
+    def log_density(self, u: Array, log_jacobian: Array | None = None) -> Array:
+        """Log density (K,) of the mixture at u (K, A).
+
+        Args:
+            u: candidates.
+            log_jacobian: (K,) sums over the axes of `log_tanh_derivative(u)`, where they are known already.
+        """
         used = self.counts > 0
         mean, log_std = self.mean[used], self.log_std[used]
         standardised = (u[:, None, :] - mean) * np.exp(-log_std)
-        logs = (-0.5 * standardised**2 - log_std - _HALF_LOG_2_PI).sum(axis=-1) + np.log(self.counts[used])
+        constant = np.log(self.counts[used]) - log_std.sum(axis=1) - u.shape[1] * _HALF_LOG_2_PI
+        logs = constant - 0.5 * np.einsum("kca,kca->kc", standardised, standardised)
         if self.broad:
-            uniform = (log_tanh_derivative(u) - _LOG_2).sum(axis=-1) + math.log(self.broad)
+            if log_jacobian is None:
+                log_jacobian = log_tanh_derivative(u).sum(axis=1)
+            uniform = log_jacobian + (math.log(self.broad) - u.shape[1] * _LOG_2)
             logs = np.concatenate([logs, uniform[:, None]], axis=1)
-        result: Array = np.logaddexp.reduce(logs, axis=1) - math.log(int(self.counts.sum()) + self.broad)
+        greatest = logs.max(axis=1)
+        total = np.exp(logs - greatest[:, None]).sum(axis=1)
+        result: Array = greatest + np.log(total) - math.log(int(self.counts.sum()) + self.broad)
         return result

@@ -1,7 +1,8 @@
 """The composer: an action that several skills agree on, drawn from what their soft Qs say together.
 
 Candidates come from a defensive mixture of the actors, of their product and of the uniform distribution. Each is
-weighted by the energy of the composition over the density that it was drawn with, and one is picked by its weight.
+weighted by the energy of the composition over the density that it was drawn with, and one is picked by its weight; or
+their weighted mean is taken, which does not leap about between candidates that are nearly as good.
 Where few candidates have all the weight there is a second round around those. Where the skills disagree too much, or a
 network fails, the primary skill acts alone, and the answer says so.
 """
@@ -20,10 +21,11 @@ from maxent_robot.inference.composition.candidates import Noise, Proposal
 from maxent_robot.inference.composition.experts import divergence, product_gaussian
 from maxent_robot.inference.composition.importance import WeightedCandidates
 from maxent_robot.inference.composition.settings import Composition
-from maxent_robot.inference.composition.skill import ComposableSkill
-from maxent_robot.inference.sampler import MAXIMUM_TEMPERATURE, seed_in_use
+from maxent_robot.inference.composition.skill import ComposableSkill, Correction
+from maxent_robot.inference.sampler import seed_in_use
 from maxent_robot.inference.session import InferenceError
 from maxent_robot.inference.squashed_gaussian import log_tanh_derivative, squashed_entropy, squashed_log_prob
+from maxent_robot.inference.temperature import MAXIMUM_TEMPERATURE
 
 Array = NDArray[np.float64]
 Energy = Callable[[Array], Array]
@@ -65,17 +67,26 @@ class Composer:
     Args:
         skills: their networks take the same observations and actions.
         composition: of as many skills.
+        correction: for operator `corrected`.
         seed: of the generator, not negative; drawn from the operating system's entropy when not given.
 
     Attributes:
         seed: the seed in use.
 
     Raises:
-        InferenceError: no skill, weights of another number of skills, or a negative seed.
+        InferenceError: no skill, weights of another number of skills, a skill whose Q would be used but is not
+            calibrated, a correction that is missing or was learned for other weights, or a negative seed.
     """
 
-    def __init__(self, skills: Sequence[ComposableSkill], composition: Composition, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        skills: Sequence[ComposableSkill],
+        composition: Composition,
+        seed: int | None = None,
+        correction: Correction | None = None,
+    ) -> None:
         self._skills = tuple(skills)
+        self._correction = correction
         self.composition = composition
         self.seed = seed_in_use(seed)
         self._generator = np.random.default_rng(self.seed)
@@ -103,6 +114,17 @@ class Composer:
             raise InferenceError(
                 f"weights are {composition.weights}, must be one for each skill: {', '.join(self.skills) or 'none'}"
             )
+        for index in composition.judges:
+            if reason := self._skills[index].uncalibrated:
+                raise InferenceError(f"operator '{composition.operator}': {reason}")
+        if composition.operator == "corrected":
+            if self._correction is None:
+                raise InferenceError("operator 'corrected': no divergence correction is there for these skills")
+            if not self._correction.fits(composition.shares):
+                raise InferenceError(
+                    f"operator 'corrected': weights are {composition.weights}, the correction was learned for "
+                    f"{self._correction.weights}"
+                )
         self._composition = composition
 
     def __call__(self, observation: Array, temperature: float = 1.0) -> ComposedAction:
@@ -111,7 +133,7 @@ class Composer:
         Args:
             observation: (obs,), SI units.
             temperature: factor on the standard deviation, as of the sampler: the composed density to the power of
-                1 / temperature^2; 0 takes the best candidate.
+                1 / temperature^2; 0 takes the mean of the composed density, as mode `mean` takes that of an actor.
 
         Raises:
             InferenceError: the primary skill has to act alone and its actor fails, or the temperature is out of range.
@@ -144,7 +166,7 @@ class Composer:
             return replace(alone, divergence=apart, fallback=str(error))
         gumbel = np.concatenate([part.gumbel for part in noise[:rounds]])
         return ComposedAction(
-            action=np.tanh(weighted.u[weighted.pick(gumbel, temperature)]),
+            action=np.tanh(weighted.u[weighted.pick(gumbel, temperature)]) if temperature else weighted.mean_action,
             entropy=weighted.entropy,
             effective=weighted.effective / len(weighted.u),
             divergence=apart,
@@ -173,6 +195,9 @@ class Composer:
             )
             if composition.operator == "hybrid":
                 return energies.hybrid(q, shares, primary, squashed_log_prob(u, mean[primary], log_std[primary]))
+            if composition.operator == "corrected":
+                assert self._correction is not None
+                return energies.weighted_mean(q, shares) - self._correction.values(observation, actions)
             return energies.OF_VALUES[composition.operator](q, shares)
 
         return energy
@@ -213,13 +238,17 @@ def sample(energy: Energy, proposal: Proposal, noise: tuple[Noise, Noise]) -> tu
     """Candidates of one round, or of two where few of the first are effective, and the number of rounds."""
     u = proposal.draw(noise[0])
     jacobian = log_tanh_derivative(u).sum(axis=-1)
-    first = WeightedCandidates(u, energy(u), jacobian - proposal.log_density(u))
+    density = proposal.log_density(u, jacobian)
+    first = WeightedCandidates(u, energy(u), jacobian - density)
     if first.effective >= FEW_EFFECTIVE * len(u):
         return first, 1
     mean, log_std = first.fitted(WIDENING)
     closer = Proposal(mean[None], log_std[None], np.array([len(u) - proposal.broad]), proposal.broad)
-    both = np.concatenate([u, closer.draw(noise[1])])
-    density = np.logaddexp(proposal.log_density(both), closer.log_density(both)) - math.log(2.0)
-    jacobian = log_tanh_derivative(both).sum(axis=-1)
-    more = energy(both[len(u) :])
-    return WeightedCandidates(both, np.concatenate([first.energy, more]), jacobian - density), 2
+    more = closer.draw(noise[1])
+    both = np.concatenate([u, more])
+    of_more = log_tanh_derivative(more).sum(axis=-1)
+    density = np.concatenate([density, proposal.log_density(more, of_more)])
+    jacobian = np.concatenate([jacobian, of_more])
+    density = np.logaddexp(density, closer.log_density(both, jacobian))
+    values = np.concatenate([first.energy, energy(more)])
+    return WeightedCandidates(both, values, jacobian - density + math.log(2.0)), 2

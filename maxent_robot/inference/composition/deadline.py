@@ -25,6 +25,9 @@ class BoundedComposer:
         composer: called from a thread; set its `composition` as before.
         budget_s: from the call to the answer, more than `RESERVE_S`.
 
+    Attributes:
+        composer: as given.
+
     Raises:
         InferenceError: the budget is too small.
     """
@@ -32,7 +35,7 @@ class BoundedComposer:
     def __init__(self, composer: Composer, budget_s: float) -> None:
         if not budget_s > RESERVE_S:
             raise InferenceError(f"budget is {budget_s} s, must be more than {RESERVE_S} s")
-        self._composer, self._budget_s = composer, budget_s
+        self.composer, self._budget_s = composer, budget_s
         self._generator = np.random.default_rng([composer.seed, 1])
         self._executor = futures.ThreadPoolExecutor(1, thread_name_prefix="composer")
         self._running: futures.Future[ComposedAction] | None = None
@@ -41,14 +44,14 @@ class BoundedComposer:
         """Choose an action, see `Composer.__call__`; with the reason in `fallback` when it was late."""
         late_s = time.monotonic() + self._budget_s - RESERVE_S
         if self._running is None or self._running.done():
-            self._running = self._executor.submit(self._composer, observation, temperature)
+            self._running = self._executor.submit(self.composer, observation, temperature)
             try:
                 return self._running.result(max(0.0, late_s - time.monotonic()))
             except futures.TimeoutError:
                 reason = f"no composition within {1e3 * self._budget_s:g} ms"
         else:
             reason = "the composition before is still going on"
-        alone = act_alone(self._composer.primary, observation, temperature, self._generator)
+        alone = act_alone(self.composer.primary, observation, temperature, self._generator)
         return replace(alone, fallback=reason)
 
     def close(self) -> None:

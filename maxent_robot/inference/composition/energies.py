@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-OPERATORS = ("mean", "max", "or", "hybrid", "product")
+OPERATORS = ("mean", "max", "or", "hybrid", "corrected", "product")
 """`mean`: the weighted mean of the soft Qs. `max`: the greatest of them (generalised policy improvement). `or`: their
-weighted log-sum-exp. `hybrid`: log pi of the primary skill and the soft Qs of the others. `product`: the weighted
-product of the actors, which needs no critic."""
+weighted log-sum-exp. `hybrid`: log pi of the primary skill and the soft Qs of the others. `corrected`: the mean less a
+divergence correction that was learned for its weights. `product`: the weighted product of the actors, which needs no
+critic."""
 
 
 def weighted_mean(q: Array, weights: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class WeightedCandidates:
     energy: Array
     correction: Array
 
-    @property
+    @cached_property
     def shares(self) -> Array:
         """Weights (K,) of wanted over proposed density, with a sum of 1."""
         logs = self.energy + self.correction
@@ -51,10 +52,13 @@ class WeightedCandidates:
         """Estimate of the entropy of the wanted density [nat]."""
         return float(self.log_normaliser - self.shares @ self.energy)
 
+    @property
+    def mean_action(self) -> Array:
+        """Estimate of the mean (A,) of tanh(u) over the wanted density."""
+        return np.asarray(self.shares @ np.tanh(self.u))
+
     def pick(self, gumbel: Array, temperature: float) -> int:
-        """A candidate by its weight, from Gumbel noise (K,); `temperature` as of `Composer`, 0 takes the best one."""
-        if temperature == 0.0:
-            return int(np.argmax(self.energy))
+        """A candidate by its weight, from Gumbel noise (K,); `temperature` as of `Composer`, above 0."""
         return int(np.argmax(self.energy / temperature**2 + self.correction + gumbel))
 
     def fitted(self, widening: float) -> tuple[Array, Array]:

@@ -65,3 +65,11 @@ class Composition:
         weights /= weights.max()  # so that no sum overflows
         shares: NDArray[np.float64] = weights / weights.sum()
         return shares
+
+    @property
+    def judges(self) -> tuple[int, ...]:
+        """Indices of the skills whose Q is used."""
+        active = [index for index, weight in enumerate(self.weights) if weight]
+        if self.operator == "product":
+            return ()
+        return tuple(index for index in active if self.operator != "hybrid" or index != self.primary)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from maxent_robot.errors import ContractError
 from maxent_robot.inference.actor import OnnxActor
+from maxent_robot.inference.calibration import EVALUATION_KEY as CALIBRATION_KEY
+from maxent_robot.inference.calibration import Actor, Calibration, Critic
 from maxent_robot.inference.critic import OnnxCritic
 from maxent_robot.inference.sampler import within_limits
 from maxent_robot.skill.bundle import SkillBundle
+from maxent_robot.skill.manifest import SkillManifest
 
 Array = NDArray[np.float64]
+
+LEAST_R2 = 0.6
+"""Share of log pi that the Q of a skill must explain before it may be added to another's."""
+
+SLOPE_RANGE = (0.25, 4.0)
+"""Of log pi on Q, times alpha; it is 1 in theory, and less where exp(Q / alpha) is not of a Gaussian's shape."""
 
 
 @dataclass(frozen=True)
@@ -24,37 +33,93 @@ class ComposableSkill:
     Attributes:
         name: of the skill.
         alpha: temperature, in units of its reward, that its soft Q belongs to; positive.
-        actor: observation (n, obs) -> pre-tanh mean and log standard deviation, each (n, A).
-        critic: observation (n, obs), action (n, A) in [-1, 1] -> soft Q of each head, (n, heads).
+        actor: what it sees of an observation, (n, seen) -> pre-tanh mean and log standard deviation, each (n, A).
+        critic: what it sees of one state (1, seen), actions (n, A) in [-1, 1] -> soft Q of each head, (n, heads).
+        columns: (seen,) places of an observation (obs,) that it sees; None: all.
+        uncalibrated: why its Q may not be used; empty where it may.
     """
 
     name: str
     alpha: float
-    actor: Callable[[ArrayLike], tuple[NDArray[np.floating], NDArray[np.floating]]]
-    critic: Callable[[ArrayLike, ArrayLike], NDArray[np.floating]]
+    actor: Actor
+    critic: Critic
+    columns: NDArray[np.int64] | None = None
+    uncalibrated: str = ""
 
     @classmethod
     def of(cls, bundle: SkillBundle) -> ComposableSkill:
         """From a verified bundle.
 
         Raises:
-            ContractError: its temperature is 0, so that its Q is not a soft one.
+            ContractError: its temperature is 0, so that its Q is not a soft one, or its calibration can't be read.
         """
         manifest = bundle.manifest
         if not manifest.alpha > 0.0:
             raise ContractError(f"skill {manifest.name}: alpha is {manifest.alpha:g}, must be positive to be composed")
-        return cls(manifest.name, manifest.alpha, OnnxActor(bundle), OnnxCritic(bundle))
+        return cls(
+            manifest.name,
+            manifest.alpha,
+            OnnxActor(bundle),
+            OnnxCritic(bundle),
+            manifest.layout.columns,
+            _uncalibrated(manifest),
+        )
 
     def gaussian(self, observation: Array) -> tuple[Array, Array]:
         """Pre-tanh mean and log standard deviation (A,) at one observation (obs,), within the sampler's limits."""
-        mean, log_std = within_limits(*self.actor(observation[None]))
+        mean, log_std = within_limits(*self.actor(self._seen(observation)[None]))
         return mean[0], log_std[0]
 
     def values(self, observation: Array, actions: Array) -> Array:
         """min over the heads of Q(s, a_k) / alpha, (K,), for actions (K, A) at one observation (obs,)."""
-        q = self.critic(np.broadcast_to(observation, (len(actions), observation.size)), actions)
+        q = self.critic(self._seen(observation)[None], actions)
         result: Array = np.asarray(q, dtype=np.float64).min(axis=1) / self.alpha
         return result
+
+    def _seen(self, observation: Array) -> Array:
+        return observation if self.columns is None else observation[self.columns]
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What the weighted mean of soft Qs promises too much (Hunt et al., 2019), learned for fixed weights.
+
+    Attributes:
+        weights: of the skills, in their order; only ratios matter.
+        network: observation (1, obs), actions (n, A) in [-1, 1] -> K / alpha, (n, 1).
+    """
+
+    weights: tuple[float, ...]
+    network: Critic
+
+    def values(self, observation: Array, actions: Array) -> Array:
+        """K / alpha (K,) for actions (K, A) at one observation (obs,)."""
+        found = self.network(observation[None], actions)
+        return np.asarray(found, dtype=np.float64)[:, 0]
+
+    def fits(self, shares: Array) -> bool:
+        """Whether it belongs to weights (N,) that sum to 1."""
+        own = np.array(self.weights) / np.sum(self.weights)
+        return own.shape == shares.shape and bool(np.allclose(own, shares, rtol=1e-3, atol=1e-6))
+
+
+def _uncalibrated(manifest: SkillManifest) -> str:
+    calibration = Calibration.of(manifest.evaluation)
+    if calibration is None:
+        return f"skill {manifest.name} does not say whether log pi follows its Q (evaluation.{CALIBRATION_KEY})"
+    if calibration.r2 < LEAST_R2:
+        return (
+            f"the Q of skill {manifest.name} explains {100.0 * calibration.r2:.0f} % of its log pi, "
+            f"must be at least {100.0 * LEAST_R2:.0f} %"
+        )
+    factor = calibration.slope * manifest.alpha
+    low, high = SLOPE_RANGE
+    if not low <= factor <= high:
+        return (
+            f"the slope of log pi on the Q of skill {manifest.name} is {factor:.2g} of 1 / alpha, "
+            f"must be {low:g} to {high:g}"
+        )
+    return ""
 
 
 def check_composable(bundles: Sequence[SkillBundle]) -> None:

@@ -24,8 +24,9 @@ class _Graph(GraphBuilder):
         array = value.detach().numpy() if isinstance(value, Tensor) else value
         return self.hold(np.ascontiguousarray(array, np.float32))
 
-    def shift(self, value: str, offset: Tensor) -> str:
-        return self.apply("Sub", value, self.weight(offset)) if offset.any() else value
+    def normalise(self, value: str, offset: Tensor, scale: Tensor) -> str:
+        shifted = self.apply("Sub", value, self.weight(offset)) if offset.any() else value
+        return self.apply("Div", shifted, self.weight(scale))
 
     def split(self, value: str, size: int) -> tuple[str, str]:
         names = (f"value_{len(self.nodes)}_first", f"value_{len(self.nodes)}_second")
@@ -46,9 +47,11 @@ class _Graph(GraphBuilder):
                 raise TypeError(f"no ONNX operator for {type(module).__name__}")
         return value
 
-    def serialise(self, name: str, inputs: dict[str, int], outputs: dict[str, int]) -> bytes:
+    def serialise(self, name: str, inputs: dict[str, int], outputs: dict[str, int], states: str = "") -> bytes:
+        """The model; input `states`, if named, may have a batch of its own."""
+
         def batched(sizes: dict[str, int]) -> dict[str, tuple[str, int]]:
-            return {key: ("batch", size) for key, size in sizes.items()}
+            return {key: ("states" if key == states else "batch", size) for key, size in sizes.items()}
 
         model = self.model(name, batched(inputs), batched(outputs))
         onnx.checker.check_model(model, full_check=True)
@@ -58,8 +61,7 @@ class _Graph(GraphBuilder):
 def actor_graph(actor: SquashedGaussianActor) -> bytes:
     """`observation` (batch, n) -> `mean` before tanh and `log_std`, each (batch, actions)."""
     graph = _Graph()
-    shifted = graph.shift("observation", actor.observation_offset)
-    scaled = graph.apply("Div", shifted, graph.weight(actor.observation_scale))
+    scaled = graph.normalise("observation", actor.observation_offset, actor.observation_scale)
     head = graph.layers(graph.layers(scaled, actor.trunk), nn.Sequential(actor.head))
     mean, raw = graph.split(head, actor.action_size)
     graph.apply("Identity", mean, output="mean")
@@ -72,11 +74,24 @@ def actor_graph(actor: SquashedGaussianActor) -> bytes:
 
 
 def critic_graph(critic: CriticEnsemble, action_size: int) -> bytes:
-    """`observation` (batch, n), `action` (batch, actions) -> `q` (batch, heads)."""
+    """`observation` (states, n), `action` (batch, actions) -> `q` (batch, heads); as many states as actions, or one.
+
+    The first layer takes the two inputs apart, so that of many actions in one state only the actions cost anything.
+    """
     graph = _Graph()
-    joined = graph.apply("Concat", "observation", "action", axis=1)
-    scaled = graph.apply("Div", graph.shift(joined, critic.input_offset), graph.weight(critic.input_scale))
-    values = [graph.layers(scaled, cast(nn.Sequential, head)) for head in critic.heads]
+    seen = len(critic.input_scale) - action_size
+    observation = graph.normalise("observation", critic.input_offset[:seen], critic.input_scale[:seen])
+    action = graph.normalise("action", critic.input_offset[seen:], critic.input_scale[seen:])
+    values = []
+    for head in critic.heads:
+        first, *rest = cast(nn.Sequential, head)
+        weight = cast(nn.Linear, first).weight
+        of_state = graph.apply("Gemm", observation, graph.weight(weight[:, :seen]), transB=1)
+        of_action = graph.apply(
+            "Gemm", action, graph.weight(weight[:, seen:]), graph.weight(cast(nn.Linear, first).bias), transB=1
+        )
+        values.append(graph.layers(graph.apply("Add", of_state, of_action), nn.Sequential(*rest)))
     graph.apply("Concat", *values, axis=1, output="q")
-    inputs = {"observation": len(critic.input_scale) - action_size, "action": action_size}
-    return graph.serialise("critic", inputs, {"q": len(critic.heads)})
+    return graph.serialise(
+        "critic", {"observation": seen, "action": action_size}, {"q": len(critic.heads)}, states="observation"
+    )

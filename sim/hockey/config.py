@@ -1,0 +1,141 @@
+"""Settings of the air-hockey table, each with its unit, range and default.
+
+Sizes, masses, drag and periods are those of the Robot Air Hockey Challenge
+(https://github.com/AirHockeyChallenge/air_hockey_challenge: `table.xml`, `environments.rst`). Frame `table`: origin at
+the centre of the surface, x along the table from the home player's goal to the away player's, y to the left of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from maxent_robot.config import setting
+from maxent_robot.errors import ConfigError
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Mallet:
+    """A disk at the end of an arm: a mass that a spring of the Cartesian impedance pulls to its target."""
+
+    radius_m: float = setting(0.04815, unit="m", minimum=0.01, maximum=0.1)
+    mass_kg: float = setting(8.0, unit="kg", minimum=0.5, maximum=20.0, doc="of the arm, seen at its end")
+    stiffness_n_m: float = setting(2000.0, unit="N/m", minimum=100.0, maximum=10000.0)
+    damping_ratio: float = setting(0.45, minimum=0.1, maximum=2.0)
+    force_max_n: float = setting(120.0, unit="N", minimum=5.0, maximum=200.0, doc="of the spring: stiffness x leash")
+    zone_x_m: Range = setting((-0.82, -0.42), unit="m", doc="of the target, for the home player")
+    zone_y_m: Range = setting((-0.30, 0.30), unit="m", doc="of the target")
+
+    @property
+    def leash_m(self) -> float:
+        """Greatest distance of the target from the mallet along each axis [m]."""
+        return self.force_max_n / self.stiffness_n_m
+
+    @property
+    def damping_n_s_m(self) -> float:
+        """Of the impedance [Ns/m]."""
+        return 2.0 * self.damping_ratio * math.sqrt(self.stiffness_n_m * self.mass_kg)
+
+
+@dataclass(frozen=True)
+class Puck:
+    """A uniform disk on a cushion of air."""
+
+    radius_m: float = setting(0.03165, unit="m", minimum=0.01, maximum=0.1)
+    mass_kg: float = setting(0.01, unit="kg", minimum=0.001, maximum=0.5)
+    drag_1_s: float = setting(0.5, unit="1/s", minimum=0.0, maximum=5.0, doc="share of the velocity lost per second")
+    spin_drag_1_s: float = setting(0.4, unit="1/s", minimum=0.0, maximum=5.0, doc="the same of the spin")
+
+
+@dataclass(frozen=True)
+class Sensing:
+    """How puck and mallets are seen, as by a camera above the table; ranges differ from one episode to the next."""
+
+    noise_m: float = setting(0.001, unit="m", minimum=0.0, maximum=0.02, doc="std along each axis")
+    delay_periods: tuple[int, int] = setting((1, 2), minimum=0, maximum=10, doc="control periods, uniform")
+    dropout: float = setting(0.02, minimum=0.0, maximum=0.9, doc="chance that a period has no picture")
+    command_delay_periods: tuple[int, int] = setting((0, 1), minimum=0, maximum=10, doc="of actions, uniform")
+
+
+@dataclass(frozen=True)
+class TableConfig:
+    """The table, its puck and its two mallets."""
+
+    length_m: float = setting(1.948, unit="m", minimum=0.5, maximum=4.0)
+    width_m: float = setting(1.038, unit="m", minimum=0.3, maximum=2.0)
+    goal_width_m: float = setting(0.25, unit="m", minimum=0.1, maximum=1.0)
+    restitution_rim: float = setting(0.85, minimum=0.0, maximum=1.0, doc="of the puck's normal velocity")
+    restitution_mallet: float = setting(0.8, minimum=0.0, maximum=1.0, doc="of the puck's normal velocity")
+    friction: float = setting(10.0, minimum=0.0, maximum=100.0, doc="of the puck's edge; above 1 it hardly ever slides")
+    control_period_s: float = setting(0.02, unit="s", minimum=0.005, maximum=0.1, doc="of a player's action")
+    target_period_s: float = setting(0.005, unit="s", minimum=0.001, maximum=0.02, doc="in which a target moves on")
+    puck: Puck = setting(Puck())
+    mallet: Mallet = setting(Mallet())
+
+    def __post_init__(self) -> None:
+        rim = 0.5 * (self.width_m - self.goal_width_m)
+        if rim <= self.puck.radius_m:
+            raise ConfigError(
+                f"goal_width_m is {self.goal_width_m}: the table of {self.width_m} m leaves no rim beside it"
+            )
+        periods = self.control_period_s / self.target_period_s
+        if abs(periods - round(periods)) > 1e-9 or round(periods) < 1:
+            raise ConfigError(
+                f"control_period_s is {self.control_period_s}: must be a multiple of target_period_s, "
+                f"{self.target_period_s}"
+            )
+
+    @property
+    def touch_m(self) -> float:
+        """Distance of the centres of a puck and a mallet that touch [m]."""
+        return self.puck.radius_m + self.mallet.radius_m
+
+    @property
+    def target_moves(self) -> int:
+        """Of a target in one control period."""
+        return round(self.control_period_s / self.target_period_s)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When a rally ends without a goal."""
+
+    hold_s: float = setting(15.0, unit="s", minimum=1.0, maximum=60.0, doc="on one side, then it is a fault")
+    faults_for_goal: int = setting(3, minimum=1, maximum=100, doc="of one player, a goal for the other; in matches")
+    stuck_s: float = setting(1.0, unit="s", minimum=0.1, maximum=10.0, doc="at rest out of reach, then a face-off")
+    stuck_m_s: float = setting(0.05, unit="m/s", minimum=0.001, maximum=1.0, doc="slower is at rest")
+
+
+@dataclass(frozen=True)
+class Reward:
+    """Scales of the reward's named terms."""
+
+    goal: float = setting(1.0, minimum=0.0, doc="once, for a goal in the other player's net")
+    conceded: float = setting(1.0, minimum=0.0, doc="once and negative, for a goal in the own net")
+    saved: float = setting(1.0, minimum=0.0, doc="once, for a shot that was stopped or sent back; task defend only")
+    fault: float = setting(0.33, minimum=0.0, doc="once and negative, for holding the puck too long")
+    approach: float = setting(0.02, minimum=0.0, doc="per period until the first touch: -distance to the puck / 0.3 m")
+    shot: float = setting(0.2, minimum=0.0, doc="once, as the puck leaves over the middle: its speed in m/s")
+    action: float = setting(0.002, minimum=0.0, doc="per period, -mean square action")
+    jerk: float = setting(0.005, minimum=0.0, doc="per period, -mean square change of action")
+
+
+@dataclass(frozen=True)
+class HockeyConfig:
+    """The whole task of one player, at home."""
+
+    robot: str = setting("sim_hockey", doc="name or path of an FR3 description with a mallet")
+    task: str = setting("defend", choices=("defend", "hit", "duel"))
+    opponents: tuple[str, ...] = setting(
+        ("none",),
+        doc="away players, one drawn an episode: none, blocker, keeper, predictor, striker or the path of a skill",
+    )
+    shot_m_s: Range = setting((3.0, 5.0), unit="m/s", minimum=0.1, maximum=10.0, doc="task defend, uniform")
+    time_limit_s: float = setting(3.0, unit="s", minimum=0.5, maximum=60.0)
+    physics: str = setting("numpy", choices=("numpy", "mujoco"))
+    table: TableConfig = setting(TableConfig())
+    sensing: Sensing = setting(Sensing())
+    rules: Rules = setting(Rules())
+    reward: Reward = setting(Reward())

@@ -1,0 +1,221 @@
+"""The hockey tasks of the home player: defend, hit and duel, n episodes at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.hockey.config import HockeyConfig
+from sim.hockey.court import Court
+from sim.hockey.launches import puck_in_reach, shot_on_goal
+from sim.hockey.opponents import make_player, one_of
+from sim.hockey.planar import PlanarTable
+from sim.hockey.players import Player
+from sim.hockey.reference import MujocoTable
+from sim.hockey.rules import Call, Referee
+from sim.hockey.state import AWAY, HOME, Array, Happened, Table, TableState
+
+PRIVILEGED_SCALE = np.array([0.5, 0.5, 1.0, 1.0, 30.0, 0.5, 0.5, 0.5, 0.5, 1.0], dtype=np.float32)
+"""Of the true place, velocity and spin of the puck, place and velocity of the opponent, and the share of time left."""
+
+_SAVED_M_S = 0.1
+"""A puck in the own half that is slower is saved."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one control period gave, for n episodes.
+
+    Attributes:
+        reward: (n,), the sum of the terms.
+        terms: named terms of it, (n,) each, already scaled.
+        success: (n,) bool, saved, scored or won.
+        failure: (n,) bool, ended without.
+        timeout: (n,) bool, ended by time.
+    """
+
+    reward: Array
+    terms: dict[str, Array]
+    success: NDArray[np.bool_]
+    failure: NDArray[np.bool_]
+    timeout: NDArray[np.bool_]
+
+
+def make_table(config: HockeyConfig, n: int) -> Table:
+    """The physics that the settings name."""
+    return PlanarTable(config.table, n) if config.physics == "numpy" else MujocoTable(config.table, n)
+
+
+SCRIPTS = {"defend": "predictor", "hit": "striker", "duel": "striker"}
+"""The best player written by hand, by task."""
+
+
+def scripted_opponents(config: HockeyConfig, n: int) -> Player:
+    """The players that the settings name.
+
+    Raises:
+        ConfigError: a name of no player written by hand.
+    """
+    return one_of([make_player(name, config.table, n, seed) for seed, name in enumerate(config.opponents)], n)
+
+
+class HockeyTask:
+    """n episodes of one task.
+
+    Args:
+        config: of all of them.
+        n: how many.
+        opponent: the away player; made by the names in `config` where not given, which have to be scripted then.
+
+    Raises:
+        ConfigError: a name of no player.
+    """
+
+    def __init__(self, config: HockeyConfig, n: int, opponent: Player | None = None) -> None:
+        self.config, self.n = config, n
+        self.court = Court(make_table(config, n), config.sensing, 0)
+        self.opponent = opponent or scripted_opponents(config, n)
+        self.referee = Referee(config.rules, config.table, n)
+        self.time_s = np.zeros(n)
+        self.touched, self._shot = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+
+    @property
+    def state(self) -> TableState:
+        """Of the tables."""
+        return self.court.table.state
+
+    def seed(self, seed: int) -> None:
+        """Begin the noise of the senses again."""
+        self.court.seed(seed)
+
+    def begin(self, index: NDArray[np.intp], names: Sequence[tuple[int, ...]]) -> None:
+        """Begin episodes at the places `index`; each name fixes how one begins."""
+        starts = [self._start(np.random.default_rng(name)) for name in names]
+        self.court.begin(TableState.joined(starts), index)
+        self.referee.begin(index)
+        self.opponent.reset(index)
+        self.time_s[index], self.touched[index], self._shot[index] = 0.0, False, False
+
+    def _start(self, generator: np.random.Generator) -> TableState:
+        table = self.config.table
+        if self.config.task == "defend":
+            return shot_on_goal(table, self.config.shot_m_s, generator)
+        side = 1 if self.config.task == "hit" else int(generator.choice((1, -1)))
+        return puck_in_reach(table, side, generator)
+
+    def observe(self) -> NDArray[np.float32]:
+        """(n, 65) of the home player."""
+        return self.court.observation[:, HOME].copy()
+
+    def privileged(self) -> NDArray[np.float32]:
+        """(n, 10) the truth, see `PRIVILEGED_SCALE`."""
+        state = self.state
+        left = 1.0 - self.time_s / self.config.time_limit_s
+        parts = [
+            state.puck,
+            state.puck_velocity,
+            state.spin[:, None],
+            state.mallets[:, AWAY],
+            state.mallet_velocities[:, AWAY],
+            left[:, None],
+        ]
+        return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def advance(self, action: NDArray[Any]) -> Outcome:
+        """One control period with the home player's actions (n, 2) in [-1, 1]."""
+        action = np.clip(np.asarray(action, dtype=np.float64), -1.0, 1.0)
+        both = np.zeros((self.n, 2, 2))
+        both[:, HOME] = action
+        both[:, AWAY] = self.opponent(self.court.observation[:, AWAY])
+        before = self.court.previous_action[:, HOME]
+        happened, call = self._play(both)
+        success, failure = self._ends(happened.goal, call.fault)
+        timeout = self._out_of_time() | (call.stuck & (self.config.task != "defend"))
+        timeout &= ~(success | failure)
+        if self.config.task == "defend":
+            success |= timeout
+            timeout = np.zeros(self.n, dtype=bool)
+        terms = self._terms(action, before, happened.goal, call.fault, success)
+        return Outcome(np.sum(list(terms.values()), axis=0), terms, success, failure, timeout)
+
+    def advance_both(self, action: NDArray[Any]) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+        """One control period of a duel with the actions (n, 2, 2) of both players.
+
+        Returns:
+            The home player's points (n,), which are the away player's with the other sign; whether the rally has ended
+            with them, and whether it was cut, (n,) bool.
+        """
+        happened, call = self._play(np.asarray(action, dtype=np.float64))
+        points = happened.goal - self.config.reward.fault * call.fault
+        ended = (happened.goal != 0) | (call.fault != 0)
+        return points, ended, (self._out_of_time() | call.stuck) & ~ended
+
+    def _play(self, action: Array) -> tuple[Happened, Call]:
+        happened = self.court.step(action)
+        call = self.referee.watch(self.state)
+        self.time_s += self.config.table.control_period_s
+        self.touched |= happened.touched[:, HOME]
+        return happened, call
+
+    def _out_of_time(self) -> NDArray[np.bool_]:
+        return np.asarray(self.time_s >= self.config.time_limit_s - 1e-9)
+
+    def _ends(self, goal: NDArray[np.int8], fault: NDArray[np.int8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        scored, conceded = goal == 1, goal == -1
+        x, velocity = self.state.puck[:, 0], self.state.puck_velocity
+        if self.config.task == "defend":
+            sent_back = (x > 0.0) & (velocity[:, 0] > 0.0)
+            stopped = np.linalg.norm(velocity, axis=1) < _SAVED_M_S
+            return scored | ((sent_back | stopped) & ~conceded), conceded
+        if self.config.task == "hit":
+            returned = self.touched & self._shot & (x < 0.0)
+            return scored, conceded | (returned & ~scored)
+        return scored | (fault == -1), conceded | (fault == 1)
+
+    def _terms(
+        self,
+        action: Array,
+        before: Array,
+        goal: NDArray[np.int8],
+        fault: NDArray[np.int8],
+        success: NDArray[np.bool_],
+    ) -> dict[str, Array]:
+        reward, state = self.config.reward, self.state
+        distance = np.linalg.norm(state.mallets[:, HOME] - state.puck, axis=1)
+        over = self.touched & ~self._shot & (state.puck[:, 0] > 0.0) & (state.puck_velocity[:, 0] > 0.0)
+        self._shot |= over
+        own = state.puck[:, 0] < 0.0
+        attacks = self.config.task != "defend"
+        return {
+            "goal": reward.goal * (goal == 1),
+            "conceded": -reward.conceded * (goal == -1).astype(float),
+            "saved": reward.saved * (success & (self.config.task == "defend")),
+            "fault": -reward.fault * (fault == 1).astype(float),
+            "approach": -reward.approach * (distance / 0.3) * (~self.touched & own & attacks),
+            "shot": reward.shot * state.puck_velocity[:, 0] * (over & attacks),
+            "action": -reward.action * (action**2).mean(axis=1),
+            "jerk": -reward.jerk * ((action - before) ** 2).mean(axis=1),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on bit for bit, the opponent's memory too."""
+        return {
+            "court": self.court.state_dict(),
+            "referee": self.referee.state_dict(),
+            "time_s": self.time_s.copy(),
+            "touched": self.touched.copy(),
+            "shot": self._shot.copy(),
+            "opponent": self.opponent.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to what `state_dict` gave."""
+        self.court.load_state_dict(state["court"])
+        self.referee.load_state_dict(state["referee"])
+        self.time_s, self.touched = np.array(state["time_s"]), np.array(state["touched"])
+        self._shot = np.array(state["shot"])
+        self.opponent.load_state_dict(state["opponent"])
