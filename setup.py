@@ -33,6 +33,7 @@ DEV = [
     "torch==2.13.0",  # the release that the committed figures were measured with
     "stable-baselines3>=2.4,<3",
     "pytest>=8.2,<10",
+    "pytest-rerunfailures>=15,<17",  # for the tests that wait for processes in real time
     "hypothesis>=6.100,<7",
     "ruff>=0.14,<0.18",
     "mypy>=1.13,<3",

@@ -19,6 +19,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """A real-time test waits for processes, and a busy machine may keep them from the processor for too long.
+
+    It has three tries. The summary counts those that were used (`R`), so that one who wants to know may look.
+    """
+    for item in items:
+        if item.get_closest_marker("realtime"):
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
+
+
 @pytest.fixture(autouse=True)
 def keep_denormals() -> Iterator[None]:
     """Training flushes denormals in its process; the tests after it need them back (hypothesis draws them)."""

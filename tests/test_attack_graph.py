@@ -22,6 +22,8 @@ from attack.truth import Bounds, TrueMotion, Truth, load_truth
 from maxent_robot.control.robot import load_robot
 from maxent_robot.safety.faults import Fault
 
+pytestmark = pytest.mark.realtime
+
 ROBOT = load_robot("sim")
 HOME = np.array(ROBOT.home)
 BOUNDS = Bounds(

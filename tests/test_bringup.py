@@ -27,6 +27,8 @@ from maxent_robot.bringup import (
 from maxent_robot.bringup.child import GRACE_S
 from maxent_robot.errors import ConfigError
 
+pytestmark = pytest.mark.realtime
+
 TESTS = Path(__file__).resolve().parent
 
 

@@ -35,6 +35,8 @@ from maxent_robot.nodes.messages import diagnostic_values
 from maxent_robot.trials.outcome import FORCE_STOP, SUCCESS, TIMEOUT
 from maxent_robot.trials.table import read_trials
 
+pytestmark = pytest.mark.realtime
+
 ROOT = Path(__file__).resolve().parents[1]
 MARK = "MAXENT_ROBOT_TEST_MARK"
 START_TIMEOUT_S = 60.0
@@ -126,7 +128,7 @@ def test_from_start_to_report_with_a_fault_on_the_way(demo: Demo) -> None:
         assert trial.outcome in (SUCCESS, TIMEOUT, FORCE_STOP) or trial.fault
         assert 0.0 <= trial.time_s <= 10.1, "zero where the fault came before the first step"
         assert trial.time_s > 0.0 or trial.fault
-        assert trial.peak_force_n > 0.0
+        assert trial.peak_force_n > 0.0 or trial.fault
         assert 0.0 < trial.estimate_error_mm < 10.0
         assert re.search(rf"{trial.trial}/2 +{trial.connector} +seed +{trial.seed} +{trial.outcome}", stdout)
         assert trial.latency_p50_ms > 0.0 or trial.fault, "none where the fault came before the first action"

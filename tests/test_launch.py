@@ -16,6 +16,8 @@ import yaml
 from maxent_robot.bringup.launch import ARGUMENTS, launched_processes
 from maxent_robot.cli import up
 
+pytestmark = pytest.mark.realtime
+
 ROOT = Path(__file__).resolve().parents[1]
 LAUNCH_FILE = ROOT / "launch" / "plug_insertion.launch.py"
 

@@ -13,6 +13,8 @@ from ros_support import RosGraph, ros_graph  # noqa: F401
 
 from maxent_robot.bringup import BringupError, LifecycleManager
 
+pytestmark = pytest.mark.realtime
+
 SUPERVISOR = "maxent_robot.nodes.supervisor_node"
 
 

@@ -39,6 +39,8 @@ from sim.plug.config import PlugConfig, Randomisation, Start
 from sim.plug.scenario import tool_center_of_mass, tool_mass
 from sim.plug.task import PlugTask
 
+pytestmark = pytest.mark.realtime
+
 FORCE, PREVIOUS_ACTION = slice(6, 9), slice(18, 24)
 
 

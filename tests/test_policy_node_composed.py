@@ -31,6 +31,8 @@ from maxent_robot.nodes.qos import SENSOR
 from maxent_robot.skill.bundle import SkillBundle
 from maxent_robot.skill.layout import FULL_SIZE, INSERTION_LAYOUTS
 
+pytestmark = pytest.mark.realtime
+
 PERIOD_S = 0.05
 GOOD = {"calibration": dataclasses.asdict(Calibration(slope=45.0, r2=0.9, r2_policy=0.8, disagreement=0.1, states=10))}
 NAN = float("nan")

@@ -29,6 +29,8 @@ from maxent_robot.nodes.qos import RELIABLE
 from maxent_robot.skill.bundle import load_bundle
 from sim.plug.connectors import CONNECTORS
 
+pytestmark = pytest.mark.realtime
+
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = {
     "train": "--steps 160 --quiet --set trainer.warmup_steps=40 --set trainer.evaluation_episodes=4"

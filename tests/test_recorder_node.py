@@ -20,6 +20,8 @@ from ros_support import NodeProcess, RosGraph, ros_graph, wait_until  # noqa: F4
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
+pytestmark = pytest.mark.realtime
+
 BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 MODULE = "maxent_robot.nodes.recorder_node"

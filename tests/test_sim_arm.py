@@ -30,6 +30,8 @@ from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose
 from maxent_robot.nodes.pacer import MAX_CATCH_UP, RealTimePacer
 from maxent_robot.nodes.qos import LATCHED, RELIABLE
 
+pytestmark = pytest.mark.realtime
+
 ROBOT = load_robot("sim")
 CHAIN = ROBOT.chain()
 STREAM = QoSProfile(depth=500, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -18,6 +18,8 @@ from test_supervisor_node import CHAIN, Bench, bench, limits_file, publish_twist
 from maxent_robot.control.robot import load_robot
 from maxent_robot.nodes.qos import DIAGNOSTICS, RELIABLE, STANDBY_NODE
 
+pytestmark = pytest.mark.realtime
+
 MODULE = "maxent_robot.nodes.standby_node"
 LET_GO = "no command of the supervisor for 100 ms: the arm is let go"
 

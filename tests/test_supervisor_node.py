@@ -41,6 +41,8 @@ from maxent_robot.safety.limits import load_limits
 from maxent_robot.safety.wrench import tool_weight
 from maxent_robot.skill.bundle import load_bundle
 
+pytestmark = pytest.mark.realtime
+
 MODULE = "maxent_robot.nodes.supervisor_node"
 ROBOT = load_robot("sim")
 CHAIN = ROBOT.chain()

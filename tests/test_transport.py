@@ -14,6 +14,8 @@ from ros_support import RosGraph, ros_graph, wait_until  # noqa: F401  the fixtu
 
 from maxent_robot.nodes import transport
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:

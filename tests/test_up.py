@@ -16,6 +16,8 @@ from ros_support import RosGraph, ros_graph, wait_until  # noqa: F401
 from skill_bundles import make_bundle
 from up_process import Up, ups  # noqa: F401
 
+pytestmark = pytest.mark.realtime
+
 
 def exists(pid: int) -> bool:
     try:
