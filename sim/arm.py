@@ -29,7 +29,6 @@ POSTURE_STIFFNESS = 1.0  # Nm/rad, keeps the elbow's self-motion from drifting
 POSTURE_DAMPING = 2.0  # Nms/rad on each joint
 MASS_AT_TCP = 4.0  # kg, the arm's apparent mass at the TCP near home, for the damping of the impedance
 INERTIA_AT_TCP = 0.25  # kg m^2, likewise about the TCP
-PLUG_MASS = 0.06  # kg, of the tool's mass
 
 # Looks, for shapes that only show: nothing of the arm collides.
 LIGHT, DARK = [0.93, 0.94, 0.95, 1.0], [0.36, 0.40, 0.46, 1.0]
@@ -74,13 +73,14 @@ class ArmSpec:
     robot: RobotConfig
 
 
-def add_arm(spec: mujoco.MjSpec, robot: RobotConfig, task: Pose) -> ArmSpec:
+def add_arm(spec: mujoco.MjSpec, robot: RobotConfig, task: Pose, held_kg: float = 0.0) -> ArmSpec:
     """Add the arm, its hand, the sites ``tcp``, ``ft`` and ``task``, actuators and the force-torque sensor to ``spec``.
 
     Args:
         spec: model under construction; its base frame is the world.
         robot: an FR3 description (``model: fr3``).
         task: T_base_task, the fixed frame of the impedance targets, near the tool's working orientation.
+        held_kg: mass of what hangs on the hand as a body of its own, which is a part of the tool's.
     """
     spec.compiler.degree = False
     world = spec.worldbody
@@ -113,7 +113,7 @@ def add_arm(spec: mujoco.MjSpec, robot: RobotConfig, task: Pose) -> ArmSpec:
             type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=capsule[0], size=[capsule[1], 0, 0], rgba=shape, **SHOW
         )
         parent = body
-    hand = _add_hand(parent, robot)
+    hand = _add_hand(parent, robot, held_kg)
     _add_impedance(spec, robot)
     _add_torques(spec, robot)
     spec.add_sensor(name="ft_force", type=mujoco.mjtSensor.mjSENS_FORCE, objtype=mujoco.mjtObj.mjOBJ_SITE, objname="ft")
@@ -161,11 +161,10 @@ def xyzw(quaternion: Array) -> Array:
     return np.roll(np.asarray(quaternion, dtype=np.float64), -1, axis=-1)
 
 
-def _add_hand(link7: mujoco.MjsBody, robot: RobotConfig) -> mujoco.MjsBody:
+def _add_hand(link7: mujoco.MjsBody, robot: RobotConfig, held_kg: float) -> mujoco.MjsBody:
     flange, tcp, ft = robot.T_last_flange.pose(), robot.T_flange_tcp.pose(), robot.T_flange_ft.pose()
     hand = link7.add_body(name="hand", pos=flange.position, quat=wxyz(flange.quaternion), gravcomp=1.0)
-    # The plug has a mass of its own; the hand is what the tool's mass leaves.
-    hand.mass = robot.tool.mass - PLUG_MASS
+    hand.mass = robot.tool.mass - held_kg
     hand.ipos, hand.inertia, hand.explicitinertial = [0.0, 0.0, 0.05], [0.0019, 0.0018, 0.0005], True
     hand.add_site(name="ft", pos=ft.position, quat=wxyz(ft.quaternion), rgba=[0, 0, 0, 0])
     hand.add_site(name="tcp", pos=tcp.position, quat=wxyz(tcp.quaternion), rgba=[0, 0, 0, 0])

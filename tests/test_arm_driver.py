@@ -14,9 +14,10 @@ from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import load_robot
 from maxent_robot.errors import ConfigError
 from maxent_robot.safety.wrench import tool_weight
-from sim.arm_driver import ArmDriver, ArmReading, ScenarioRefusedError
+from sim.arm_driver import ArmDriver, ArmReading
 from sim.disturbance import Disturbance
 from sim.joint_trajectory import TrajectoryRejectedError, TrajectoryTracker, Waypoint
+from sim.plug.arm_driver import PlugArmDriver, ScenarioRefusedError
 from sim.plug.config import PlugConfig, Randomisation
 from sim.plug.connectors import CONNECTOR_NAMES, CONNECTORS
 
@@ -71,7 +72,7 @@ def carry(driver: ArmDriver, goal: Pose, speed: float = 0.05, hold_s: float = 1.
 
 @pytest.mark.parametrize("controller", ["crisp", "jtc"])
 def test_it_holds_where_it_is_and_weighs_its_tool(controller: str) -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, controller, EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, controller, EXACT)
     reading = run(driver, 1.0)
     assert reading.joint_positions == pytest.approx(HOME, abs=2e-3)
     assert reading.joint_velocities == pytest.approx(np.zeros(7), abs=1e-3)
@@ -82,7 +83,7 @@ def test_it_holds_where_it_is_and_weighs_its_tool(controller: str) -> None:
 
 
 def test_the_latest_target_is_followed_without_time_out() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
     home = CHAIN.forward(HOME)
     driver.set_target(Pose(home.position + [0.0, 0.0, 0.5], home.quaternion))
     driver.set_target(Pose(home.position + [0.01, -0.008, 0.006], home.quaternion))
@@ -93,14 +94,14 @@ def test_the_latest_target_is_followed_without_time_out() -> None:
 
 
 def test_pressing_on_the_face_gives_a_force_away_from_it_that_grows_with_the_stiffness() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 2, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 2, "crisp", EXACT)
     above = carry(driver, driver.scenario.socket @ Pose.of([0.0, 0.006, -0.001]))
     tcp = CHAIN.forward(above.joint_positions)
 
     def force_of(depth_m: float) -> float:
         driver.set_target(tcp @ Pose.of([0.0, 0.0, depth_m]))
         pressed = run(driver, 1.0)
-        assert pressed.T_socket_tcp.position[2] == pytest.approx(0.0, abs=5e-4)
+        assert driver.T_socket_tcp().position[2] == pytest.approx(0.0, abs=5e-4)
         ft = CHAIN.forward(pressed.joint_positions) @ ROBOT.T_ft_tcp().inverse()
         return float(tcp.inverse().rotate(ft.rotate(pressed.wrench_ft[:3] - above.wrench_ft[:3]))[2])
 
@@ -110,7 +111,7 @@ def test_pressing_on_the_face_gives_a_force_away_from_it_that_grows_with_the_sti
 
 
 def test_the_force_never_exceeds_the_ceiling_of_the_impedance() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 2, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 2, "crisp", EXACT)
     socket = driver.scenario.socket
     free = carry(driver, socket @ Pose.of([0.0, 0.006, -0.004]))
     pressed = carry(driver, socket @ Pose.of([0.0, 0.006, 0.25]))
@@ -119,17 +120,17 @@ def test_the_force_never_exceeds_the_ceiling_of_the_impedance() -> None:
 
 @pytest.mark.parametrize("connector", CONNECTOR_NAMES)
 def test_a_plug_led_along_the_true_axis_goes_in(connector: str) -> None:
-    driver = ArmDriver(ROBOT, connector, 3, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, connector, 3, "crisp", EXACT)
     socket, depth = driver.scenario.socket, CONNECTORS[connector].depth
     carry(driver, socket @ Pose.of([0.0, 0.0, -0.005]))
     seated = carry(driver, socket @ Pose.of([0.0, 0.0, depth + 0.003]))
-    assert seated.T_socket_tcp.position[2] == pytest.approx(depth, abs=1e-3)
+    assert driver.T_socket_tcp().position[2] == pytest.approx(depth, abs=1e-3)
     with pytest.raises(ScenarioRefusedError, match="mm above the mouth of the socket"):
         driver.new_scenario(connector, 4)
 
 
 def test_a_new_scenario_moves_the_socket_and_not_the_arm() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1)
     before = run(driver, 0.2)
     socket = driver.scenario.socket
     driver.new_scenario("usb_a", 2)
@@ -138,7 +139,7 @@ def test_a_new_scenario_moves_the_socket_and_not_the_arm() -> None:
     assert not np.allclose(driver.scenario.socket.position, socket.position)
     assert after.joint_positions == pytest.approx(before.joint_positions, abs=1e-3)
     assert after.time_s == pytest.approx(before.time_s + driver.period_s)
-    again = ArmDriver(ROBOT, "usb_a", 2)
+    again = PlugArmDriver(ROBOT, "usb_a", 2)
     np.testing.assert_array_equal(again.scenario.socket.position, driver.scenario.socket.position)
     np.testing.assert_array_equal(again.socket_estimate.position, driver.socket_estimate.position)
 
@@ -146,20 +147,22 @@ def test_a_new_scenario_moves_the_socket_and_not_the_arm() -> None:
 def test_the_estimate_is_wrong_by_what_the_task_promises() -> None:
     errors = []
     for seed in range(40):
-        driver = ArmDriver(ROBOT, "two_pin", seed)
+        driver = PlugArmDriver(ROBOT, "two_pin", seed)
         wrong = driver.scenario.socket.inverse() @ driver.socket_estimate
         errors.append(np.abs(np.concatenate([wrong.position / 0.002, np.degrees(wrong.rotvec()) / 2.0])))
     assert 0.5 < np.max(errors) <= 1.01
 
 
 def test_a_scenario_is_refused_near_the_mouth_and_where_the_new_socket_would_be() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
     carry(driver, driver.scenario.socket @ Pose.of([0.0, 0.0, -0.003]))
     joints = driver.cycle().joint_positions
     with pytest.raises(ScenarioRefusedError, match=r"mm above the mouth of the socket, must be 5.0 mm"):
         driver.new_scenario("two_pin", 2)
     carry(driver, driver.scenario.socket @ Pose.of([0.0, 0.0, -0.008]))
-    heights = {seed: ArmDriver(ROBOT, "two_pin", seed, "crisp", EXACT).scenario.socket.position[2] for seed in range(8)}
+    heights = {
+        seed: PlugArmDriver(ROBOT, "two_pin", seed, "crisp", EXACT).scenario.socket.position[2] for seed in range(8)
+    }
     highest = max(heights, key=lambda seed: heights[seed])
     assert heights[highest] > driver.scenario.socket.position[2] + 0.005
     with pytest.raises(ScenarioRefusedError, match="the new socket"):
@@ -170,17 +173,17 @@ def test_a_scenario_is_refused_near_the_mouth_and_where_the_new_socket_would_be(
 
 def test_what_makes_no_sense_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="connector is 'schuko', must be one of two_pin, usb_a"):
-        ArmDriver(ROBOT, "schuko", 1)
+        PlugArmDriver(ROBOT, "schuko", 1)
     with pytest.raises(ConfigError, match="controller is 'pid', must be one of crisp, jtc"):
-        ArmDriver(ROBOT, "two_pin", 1, "pid")
+        PlugArmDriver(ROBOT, "two_pin", 1, "pid")
     with pytest.raises(ConfigError, match="scenario_seed is -4"):
-        ArmDriver(ROBOT, "two_pin", -4)
+        PlugArmDriver(ROBOT, "two_pin", -4)
     with pytest.raises(ConfigError, match="control_rate_hz is 300"):
-        ArmDriver(dataclasses.replace(ROBOT, control_rate_hz=300.0), "two_pin", 1)
+        PlugArmDriver(dataclasses.replace(ROBOT, control_rate_hz=300.0), "two_pin", 1)
 
 
 def test_a_trajectory_is_tracked_to_rest() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, "jtc", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, "jtc", EXACT)
     goal = HOME + np.array([0.05, -0.04, 0.03, 0.06, -0.05, 0.04, 0.08])
     driver.set_trajectory(ROBOT.joint_names, [Waypoint(1.0, goal, np.zeros(7))])
     middle = run(driver, 0.5)
@@ -226,7 +229,7 @@ def test_a_malformed_trajectory_is_refused_and_the_old_one_goes_on(
 
 
 def test_a_payload_weighs_on_the_sensor_and_is_no_contact() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
     before = run(driver, 1.0)
     driver.disturb(Disturbance(payload_kg=0.5))
     after = run(driver, 1.5)
@@ -235,7 +238,7 @@ def test_a_payload_weighs_on_the_sensor_and_is_no_contact() -> None:
 
 
 def test_a_push_moves_the_arm_by_its_compliance_and_is_no_contact() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
     before = CHAIN.forward(run(driver, 1.0).joint_positions).position
     driver.disturb(Disturbance(push_n=(0.0, 8.0, 0.0)))
     reading = run(driver, 2.0)
@@ -247,7 +250,7 @@ def test_a_push_moves_the_arm_by_its_compliance_and_is_no_contact() -> None:
 
 
 def test_a_stuck_joint_stays_where_it_is_until_it_is_freed() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
     start = run(driver, 0.5)
     there = CHAIN.forward(start.joint_positions)
     driver.disturb(Disturbance(stuck_joint="fr3_joint1"))
@@ -259,7 +262,7 @@ def test_a_stuck_joint_stays_where_it_is_until_it_is_freed() -> None:
 
 
 def test_a_bias_is_read_and_not_felt_and_a_new_scene_keeps_it() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
     before = run(driver, 0.5)
     driver.disturb(Disturbance(force_bias_n=(0.0, 0.0, 20.0)))
     driver.new_scenario("two_pin", 2)
@@ -269,14 +272,14 @@ def test_a_bias_is_read_and_not_felt_and_a_new_scene_keeps_it() -> None:
 
 
 def test_a_joint_that_is_not_there_can_not_be_stuck() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
     with pytest.raises(ConfigError, match="stuck_joint is 'elbow', must be empty, all or one of fr3_joint1"):
         driver.disturb(Disturbance(stuck_joint="elbow"))
     assert driver.disturbance == Disturbance()
 
 
 def test_contact_is_felt_as_it_is() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
     # Beside the socket's mouth, down onto its panel: what the impedance pushes with is what the plug feels.
     beside = driver.socket_estimate @ Pose.of([0.012, 0.0, -0.01], [0.0, 0.0, 0.0, 1.0])
     carry(driver, beside)
@@ -290,7 +293,7 @@ def test_contact_is_felt_as_it_is() -> None:
 
 
 def test_the_true_pose_of_the_tcp_is_that_of_the_kinematics_and_stays_what_it_was() -> None:
-    driver = ArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
+    driver = PlugArmDriver(ROBOT, "two_pin", 1, "crisp", EXACT)
     reading = driver.cycle()
     before = driver.tcp()
     expected = CHAIN.forward(reading.joint_positions)

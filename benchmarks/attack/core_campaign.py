@@ -25,7 +25,7 @@ from maxent_robot.safety.limits import SupervisorLimits, load_limits
 from maxent_robot.safety.policy_report import ExpectedPolicy
 from maxent_robot.safety.state_machine import MOVING, State
 from maxent_robot.safety.supervisor import Supervisor
-from sim.arm_driver import ArmDriver
+from sim.plug.arm_driver import PlugArmDriver
 
 Array = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ class Campaign:
     def _fresh_arm(self) -> None:
         self._arms += 1
         self._origin_s = self._lived_s + 1.0  # so that time goes on from arm to arm
-        self._driver = ArmDriver(self._robot, "two_pin", 1000 * self._seed + self._arms)
+        self._driver = PlugArmDriver(self._robot, "two_pin", 1000 * self._seed + self._arms)
         self._supervisor = Supervisor(self._robot, self._limits, ExpectedPolicy(self._robot.fingerprint(), PERIOD_S))
         self._supervisor.configure()
         self._inputs = Inputs(self._robot, self._supervisor, self._driver, self._generator, self.sent)

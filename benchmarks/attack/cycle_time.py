@@ -14,7 +14,7 @@ from maxent_robot.safety.limits import load_limits
 from maxent_robot.safety.policy_report import ExpectedPolicy
 from maxent_robot.safety.state_machine import MOVING
 from maxent_robot.safety.supervisor import Supervisor
-from sim.arm_driver import ArmDriver
+from sim.plug.arm_driver import PlugArmDriver
 
 RATE_HZ, POLICY_PERIOD_S = 500.0, 0.05
 
@@ -22,7 +22,7 @@ RATE_HZ, POLICY_PERIOD_S = 500.0, 0.05
 def cycle_times_ms(cycles: int, seed: int) -> np.ndarray:
     """(cycles,) duration of each tick while the arm follows a wandering policy."""
     robot = dataclasses.replace(load_robot("sim"), control_rate_hz=RATE_HZ)
-    driver = ArmDriver(robot, "two_pin", seed)
+    driver = PlugArmDriver(robot, "two_pin", seed)
     supervisor = Supervisor(robot, load_limits("sim"), ExpectedPolicy(robot.fingerprint(), POLICY_PERIOD_S))
     supervisor.configure()
     generator = np.random.default_rng(seed)

@@ -29,7 +29,7 @@ class SkillPlayer:
         self._sampler = EntropyAwareSampler(mode, seed=seed)
 
     def __call__(self, observation: np.ndarray) -> np.ndarray:
-        """Actions (n, 2) for observations (n, 65)."""
+        """Actions (n, 2) for observations (n, 75)."""
         mean, log_std = self._actor(observation)
         return self._sampler(mean, log_std).action
 

@@ -25,6 +25,7 @@ HOCKEY_FIELDS: tuple[ObservationField, ...] = (
     ObservationField("mallet_velocity", 2, "m/s", "player", 0.5),
     ObservationField("target_offset", 2, "m", "player", 0.03),
     ObservationField("puck_position", 2, "m", "player", 0.5),
+    ObservationField("puck_offset", 2, "m", "player", 0.1),
     ObservationField("puck_age", 1, "s", "none", 0.05),
     ObservationField("opponent_position", 2, "m", "player", 0.5),
     ObservationField("previous_action", 2, "1", "player", 1.0),
@@ -33,8 +34,8 @@ HOCKEY_FRAME_SIZE = sum(field.size for field in HOCKEY_FIELDS)
 HOCKEY_OBSERVATION_SIZE = len(HOCKEY_AGES) * HOCKEY_FRAME_SIZE
 
 HOCKEY_AXES: tuple[ActionAxis, ...] = (
-    ActionAxis("linear_x", "player", "m/s", 1.2),
-    ActionAxis("linear_y", "player", "m/s", 1.2),
+    ActionAxis("linear_x", "player", "m/s", 0.7),
+    ActionAxis("linear_y", "player", "m/s", 1.0),
 )
 HOCKEY_MAXIMUM: Array = np.array([axis.maximum for axis in HOCKEY_AXES])
 
@@ -63,7 +64,7 @@ class HockeyMeasurement:
 
 
 def hockey_frame(measurement: HockeyMeasurement, side: ArrayLike) -> Array:
-    """One frame (..., 13) in SI units, not normalised, in the order of `HOCKEY_FIELDS`.
+    """One frame (..., 15) in SI units, not normalised, in the order of `HOCKEY_FIELDS`.
 
     Args:
         measurement: of the player.
@@ -79,6 +80,7 @@ def hockey_frame(measurement: HockeyMeasurement, side: ArrayLike) -> Array:
             sign * measurement.mallet_velocity,
             sign * (measurement.target - measurement.mallet),
             sign * measurement.puck,
+            sign * (measurement.puck - measurement.mallet),
             measurement.puck_age_s[..., None],
             sign * measurement.opponent,
             measurement.previous_action,
@@ -98,12 +100,12 @@ def hockey_velocity(action: ArrayLike, side: ArrayLike) -> Array:
 
 
 def hockey_scale() -> NDArray[np.float32]:
-    """(65,) divisor of a stacked observation."""
+    """(75,) divisor of a stacked observation."""
     return np.tile(fields_scale(HOCKEY_FIELDS), len(HOCKEY_AGES))
 
 
 def hockey_field(observation: NDArray[np.floating], name: str, age: int = 0) -> NDArray[np.floating]:
-    """One field (..., size) of stacked observations (..., 65), of one of `HOCKEY_AGES`.
+    """One field (..., size) of stacked observations (..., 75), of one of `HOCKEY_AGES`.
 
     Raises:
         KeyError: no field of this name.

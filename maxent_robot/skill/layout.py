@@ -1,7 +1,7 @@
 """What a skill sees of all that can be observed: the frames with their history, the newest one alone, the obstacle.
 
 The full observation of an insertion is the stacked frames (150) and, where an obstacle is measured, its frame (6)
-behind them; that of hockey is its own frames (65).
+behind them; that of hockey is its own frames (75).
 """
 
 from __future__ import annotations

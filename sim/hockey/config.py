@@ -21,11 +21,12 @@ class Mallet:
     """A disk at the end of an arm: a mass that a spring of the Cartesian impedance pulls to its target."""
 
     radius_m: float = setting(0.04815, unit="m", minimum=0.01, maximum=0.1)
-    mass_kg: float = setting(8.0, unit="kg", minimum=0.5, maximum=20.0, doc="of the arm, seen at its end")
+    mass_kg: float = setting(6.0, unit="kg", minimum=0.5, maximum=20.0, doc="of the arm, seen at its end")
     stiffness_n_m: float = setting(2000.0, unit="N/m", minimum=100.0, maximum=10000.0)
-    damping_ratio: float = setting(0.45, minimum=0.1, maximum=2.0)
+    damping_ratio: float = setting(0.64, minimum=0.1, maximum=2.0, doc="of the arm, which has more than its impedance")
     force_max_n: float = setting(120.0, unit="N", minimum=5.0, maximum=200.0, doc="of the spring: stiffness x leash")
-    zone_x_m: Range = setting((-0.82, -0.42), unit="m", doc="of the target, for the home player")
+    acceleration_m_s2: float = setting(8.0, unit="m/s^2", minimum=0.5, maximum=100.0, doc="of the target")
+    zone_x_m: Range = setting((-0.82, -0.48), unit="m", doc="of the target, for the home player")
     zone_y_m: Range = setting((-0.30, 0.30), unit="m", doc="of the target")
 
     @property
@@ -116,8 +117,11 @@ class Reward:
     conceded: float = setting(1.0, minimum=0.0, doc="once and negative, for a goal in the own net")
     saved: float = setting(1.0, minimum=0.0, doc="once, for a shot that was stopped or sent back; task defend only")
     fault: float = setting(0.33, minimum=0.0, doc="once and negative, for holding the puck too long")
-    approach: float = setting(0.02, minimum=0.0, doc="per period until the first touch: -distance to the puck / 0.3 m")
-    shot: float = setting(0.2, minimum=0.0, doc="once, as the puck leaves over the middle: its speed in m/s")
+    approach: float = setting(0.002, minimum=0.0, doc="per period until the first touch: -distance to the puck / 0.3 m")
+    shot: float = setting(0.05, minimum=0.0, doc="once, as the puck leaves over the middle: its speed in m/s")
+    aim: float = setting(
+        0.5, minimum=0.0, doc="once, then too: exp(-y / goal width) where its way, rims included, crosses the goal line"
+    )
     action: float = setting(0.002, minimum=0.0, doc="per period, -mean square action")
     jerk: float = setting(0.005, minimum=0.0, doc="per period, -mean square change of action")
 

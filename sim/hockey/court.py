@@ -51,7 +51,7 @@ class Court:
 
     @property
     def observation(self) -> NDArray[np.float32]:
-        """(n, 2, 65) of the home and of the away player, each in its own frame."""
+        """(n, 2, 75) of the home and of the away player, each in its own frame."""
         return self._observation
 
     @property

@@ -31,7 +31,7 @@ AGENTS = ("home", "away")
 class HockeyEnv(gymnasium.Env[Observation, Action]):
     """Play at home against the opponent that the settings name.
 
-    Observation: (65,) float32, stacked frames of ``maxent_robot.skill.hockey.HOCKEY_FIELDS``, SI units.
+    Observation: (75,) float32, stacked frames of ``maxent_robot.skill.hockey.HOCKEY_FIELDS``, SI units.
     Action: (2,) float32 in [-1, 1], velocity of the mallet's target as a share of ``HOCKEY_MAXIMUM``.
     Reward: sum of the terms in ``info["reward_terms"]``.
     Terminated: a goal or a fault, or the task is done. Truncated: out of time, or nobody can reach the puck.

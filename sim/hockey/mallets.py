@@ -1,6 +1,7 @@
-"""How mallets move: the target goes at the commanded velocity, on a leash, and a spring pulls the mallet after it.
+"""How mallets move: the target comes to the commanded velocity, on a leash, and a spring pulls the mallet after it.
 
-The same law as the arm's (`maxent_robot.skill.integrate_target`, the Cartesian impedance), in the plane of the table.
+The same law as the arm's (the supervisor's gate, `maxent_robot.safety.gate`, and the Cartesian impedance), in the plane of
+the table.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.hockey.config import Mallet, TableConfig
+from sim.hockey.state import TableState
 
 Array = NDArray[np.float64]
 
@@ -24,12 +26,23 @@ def rim_limits(config: TableConfig) -> Array:
     return np.array([0.5 * config.length_m, 0.5 * config.width_m]) - config.mallet.radius_m
 
 
-def move_targets(targets: Array, velocity: Array, mallets: Array, config: TableConfig) -> Array:
-    """The targets (n, 2, 2) after one `target_period_s` at `velocity` [m/s]: on the leash, then within the zone."""
-    leash_m = config.mallet.leash_m
-    wanted = targets + velocity * config.target_period_s
-    leashed = np.clip(wanted, mallets - leash_m, mallets + leash_m)
-    return np.clip(leashed, *zones(config.mallet))
+def move_targets(state: TableState, velocity: Array, config: TableConfig) -> None:
+    """Move the targets on by one `target_period_s`, on the leash and within the zone.
+
+    Args:
+        state: whose targets and their velocities are written.
+        velocity: (n, 2, 2) commanded [m/s].
+        config: of the tables.
+    """
+    mallet, period_s = config.mallet, config.target_period_s
+    change = velocity - state.target_velocities
+    size = np.linalg.norm(change, axis=-1, keepdims=True)
+    state.target_velocities[...] += change * np.minimum(
+        1.0, mallet.acceleration_m_s2 * period_s / np.maximum(size, 1e-12)
+    )
+    wanted = state.targets + state.target_velocities * period_s
+    leashed = np.clip(wanted, state.mallets - mallet.leash_m, state.mallets + mallet.leash_m)
+    state.targets[...] = np.clip(leashed, *zones(mallet))
 
 
 class SpringMotion:

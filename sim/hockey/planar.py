@@ -51,15 +51,9 @@ class PlanarTable(Table):
 
     def _piece(self, velocity: Array, happened: Happened) -> None:
         """One period of the targets."""
-        state, period_s = self.state, self.config.target_period_s
-        state.targets[...] = move_targets(state.targets, velocity, state.mallets, self.config)
-        offset, after = self._spring(state.mallets - state.targets, state.mallet_velocities)
-        free = state.targets + offset
-        reached = np.clip(free, -self._rim_limits, self._rim_limits)
-        after[reached != free] = 0.0
-        path = (reached - state.mallets) / period_s
-        state.mallet_velocities[...] = after
-        left_s = np.full(self.n, period_s)
+        state = self.state
+        path = self._move_mallets(velocity)
+        left_s = np.full(self.n, self.config.target_period_s)
         active = np.arange(self.n)
         for _ in range(MOST_IMPACTS):
             active = self._to_impact(active, path, left_s, happened)
@@ -70,6 +64,17 @@ class PlanarTable(Table):
             state.mallet_velocities[active], state.puck_velocity[active] = 0.0, 0.0
         state.puck_velocity[...] *= self._keeps
         state.spin[...] *= self._keeps_spin
+
+    def _move_mallets(self, velocity: Array) -> Array:
+        """Velocities (n, 2, 2) [m/s] at which the mallets go through this piece; those of its end are written."""
+        state = self.state
+        move_targets(state, velocity, self.config)
+        offset, after = self._spring(state.mallets - state.targets, state.mallet_velocities)
+        free = state.targets + offset
+        reached = np.clip(free, -self._rim_limits, self._rim_limits)
+        after[reached != free] = 0.0
+        state.mallet_velocities[...] = after
+        return (reached - state.mallets) / self.config.target_period_s
 
     def _to_impact(self, active: NDArray[np.intp], path: Array, left_s: Array, happened: Happened) -> NDArray[np.intp]:
         """Move the active tables on to their next impact, or to the end of the piece; those that had one."""

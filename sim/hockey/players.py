@@ -1,4 +1,4 @@
-"""Players written by hand. Each acts on what a skill would see, (n, 65) in its own frame, for n games at a time."""
+"""Players written by hand. Each acts on what a skill would see, (n, 75) in its own frame, for n games at a time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DIRECTIONS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 Player: TypeAlias = Script
-"""Plays n games at once: observations (n, 65) to actions (n, 2), both in the player's frame."""
+"""Plays n games at once: observations (n, 75) to actions (n, 2), both in the player's frame."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class MujocoTable(Table):
     def _piece(self, velocity: Array, happened: Happened) -> None:
         """See `Table`."""
         state = self.state
-        state.targets[...] = move_targets(state.targets, velocity, state.mallets, self.config)
+        move_targets(state, velocity, self.config)
         control = np.repeat(state.targets.reshape(self.n, 1, 4), self._substeps, axis=1)
         states, sensors = self._rollout.rollout(self.model, self._data, self._physics, control)
         self._physics = states[:, -1].copy()

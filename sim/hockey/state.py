@@ -28,6 +28,7 @@ class TableState:
         mallets: (n, 2, 2) centres of the home and the away player's [m].
         mallet_velocities: (n, 2, 2) [m/s].
         targets: (n, 2, 2) to which the impedance pulls them [m].
+        target_velocities: (n, 2, 2) at which these were to go on [m/s].
     """
 
     puck: Array
@@ -36,6 +37,7 @@ class TableState:
     mallets: Array
     mallet_velocities: Array
     targets: Array
+    target_velocities: Array
 
     @classmethod
     def at_rest(cls, n: int, config: TableConfig) -> TableState:
@@ -43,7 +45,8 @@ class TableState:
         mallets = np.zeros((n, 2, 2))
         mallets[:, HOME] = np.mean(config.mallet.zone_x_m), np.mean(config.mallet.zone_y_m)
         mallets[:, AWAY] = -mallets[:, HOME]
-        return cls(np.zeros((n, 2)), np.zeros((n, 2)), np.zeros(n), mallets, np.zeros((n, 2, 2)), mallets.copy())
+        still = np.zeros((n, 2, 2))
+        return cls(np.zeros((n, 2)), np.zeros((n, 2)), np.zeros(n), mallets, still, mallets.copy(), still.copy())
 
     def copy(self) -> TableState:
         """One that no step writes to."""

@@ -13,14 +13,16 @@ from sim.hockey.config import HockeyConfig
 from sim.hockey.court import Court
 from sim.hockey.launches import puck_in_reach, shot_on_goal
 from sim.hockey.opponents import make_player, one_of
+from sim.hockey.paths import crossing
 from sim.hockey.planar import PlanarTable
 from sim.hockey.players import Player
 from sim.hockey.reference import MujocoTable
 from sim.hockey.rules import Call, Referee
 from sim.hockey.state import AWAY, HOME, Array, Happened, Table, TableState
 
-PRIVILEGED_SCALE = np.array([0.5, 0.5, 1.0, 1.0, 30.0, 0.5, 0.5, 0.5, 0.5, 1.0], dtype=np.float32)
-"""Of the true place, velocity and spin of the puck, place and velocity of the opponent, and the share of time left."""
+PRIVILEGED_SCALE = np.array([0.5, 0.5, 1.0, 1.0, 30.0, 0.1, 0.1, 0.5, 0.5, 0.5, 0.5, 1.0], dtype=np.float32)
+"""Of the true place, velocity and spin of the puck, its place seen from the own mallet, place and velocity of the opponent,
+and the share of time left."""
 
 _SAVED_M_S = 0.1
 """A puck in the own half that is slower is saved."""
@@ -108,17 +110,18 @@ class HockeyTask:
         return puck_in_reach(table, side, generator)
 
     def observe(self) -> NDArray[np.float32]:
-        """(n, 65) of the home player."""
+        """(n, 75) of the home player."""
         return self.court.observation[:, HOME].copy()
 
     def privileged(self) -> NDArray[np.float32]:
-        """(n, 10) the truth, see `PRIVILEGED_SCALE`."""
+        """(n, 12) the truth, see `PRIVILEGED_SCALE`."""
         state = self.state
         left = 1.0 - self.time_s / self.config.time_limit_s
         parts = [
             state.puck,
             state.puck_velocity,
             state.spin[:, None],
+            state.puck - state.mallets[:, HOME],
             state.mallets[:, AWAY],
             state.mallet_velocities[:, AWAY],
             left[:, None],
@@ -197,9 +200,17 @@ class HockeyTask:
             "fault": -reward.fault * (fault == 1).astype(float),
             "approach": -reward.approach * (distance / 0.3) * (~self.touched & own & attacks),
             "shot": reward.shot * state.puck_velocity[:, 0] * (over & attacks),
+            "aim": reward.aim * self._aim(over & attacks),
             "action": -reward.action * (action**2).mean(axis=1),
             "jerk": -reward.jerk * ((action - before) ** 2).mean(axis=1),
         }
+
+    def _aim(self, shots: NDArray[np.bool_]) -> Array:
+        """How well (n,) the pucks of the games `shots` are aimed at the away goal, in 0 to 1; 0 for the others."""
+        state, table, aim = self.state, self.config.table, np.zeros(self.n)
+        path = crossing(state.puck[shots], state.puck_velocity[shots], state.spin[shots], 0.5 * table.length_m, table)
+        aim[shots] = np.nan_to_num(np.exp(-np.abs(path.y) / table.goal_width_m))
+        return aim
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on bit for bit, the opponent's memory too."""

@@ -16,11 +16,13 @@ import numpy as np
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
-from sim.arm import DARK, PLUG_MASS, SHOW, add_arm, wxyz
+from sim.arm import DARK, SHOW, add_arm, wxyz
 from sim.plug.connectors import BLOCK_DEPTH, CONNECTORS, FACE_HALF, Shape
+from sim.surroundings import add_surroundings
 
 # Tool pointing down over the middle of the work place; also the nominal pose of the socket.
 T_BASE_TASK = Pose.of([0.49, 0.0, 0.25], [1.0, 0.0, 0.0, 0.0])
+PLUG_MASS = 0.06  # kg, of the tool's mass
 PLUG_PLACE = -0.035  # m, grasp centre behind the tip along the TCP's z
 GRASP_STIFFNESS = 15.0  # Nm/rad, about each axis
 GRASP_ARMATURE = 2e-3  # kg m^2
@@ -52,8 +54,8 @@ def build_spec(robot: RobotConfig, connector: str, clearance_m: float, timestep_
     spec.option.impratio = 10.0
     # Walls move with the clearance after compilation, which the static bounding volumes would not follow.
     spec.option.disableflags = mujoco.mjtDisableBit.mjDSBL_MIDPHASE
-    _add_surroundings(spec)
-    arm = add_arm(spec, robot, T_BASE_TASK)
+    add_surroundings(spec)
+    arm = add_arm(spec, robot, T_BASE_TASK, PLUG_MASS)
     _add_plug(arm.hand, robot, connector, timestep_s)
     _add_socket(spec, connector, clearance_m, timestep_s)
     for name, kind in (
@@ -139,29 +141,3 @@ def _add_shape(
 
 _BRASS, _HOUSING, _SOCKET = [0.83, 0.69, 0.32, 1.0], [0.15, 0.17, 0.22, 1.0], [0.90, 0.91, 0.93, 1.0]
 _PEDESTAL = [0.55, 0.58, 0.63, 1.0]
-
-
-def _add_surroundings(spec: mujoco.MjSpec) -> None:
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
-    spec.visual.headlight.ambient = [0.45, 0.45, 0.45]
-    spec.visual.headlight.diffuse = [0.45, 0.45, 0.45]
-    spec.visual.map.znear = 0.005
-    spec.add_texture(
-        name="sky",
-        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
-        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
-        rgb1=[0.98, 0.98, 1.0],
-        rgb2=[0.78, 0.83, 0.90],
-        width=64,
-        height=384,
-    )
-    spec.worldbody.add_geom(
-        name="floor",
-        type=mujoco.mjtGeom.mjGEOM_PLANE,
-        size=[1.5, 1.5, 0.05],
-        rgba=[0.82, 0.84, 0.87, 1.0],
-        contype=0,
-        conaffinity=0,
-        group=1,
-    )
-    spec.worldbody.add_light(pos=[0.8, -0.8, 1.8], dir=[-0.3, 0.5, -1.0], diffuse=[0.5, 0.5, 0.5])

@@ -1,0 +1,94 @@
+"""Tables whose mallets are held by arms: the puck in NumPy, the mallets wherever the arms have them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from maxent_robot.control.pose import Pose
+from maxent_robot.control.robot import RobotConfig
+from sim.hockey.arm_driver import T_BASE_PLAYER, MalletArmDriver
+from sim.hockey.config import TableConfig
+from sim.hockey.mallets import move_targets
+from sim.hockey.planar import PlanarTable
+from sim.hockey.state import Array, TableState
+
+SIDES = (1.0, -1.0)
+"""Of the home and the away player: their frames are turned by half a turn."""
+
+
+class DrivenTable(PlanarTable):
+    """n tables whose mallets go where they are led; see `Table`.
+
+    Args:
+        config: of all of them.
+        n: how many.
+    """
+
+    def __init__(self, config: TableConfig, n: int) -> None:
+        super().__init__(config, n)
+        self._ahead = self.state.mallets.copy()
+
+    def lead(self, mallets: Array) -> None:
+        """Where the mallets (n, 2, 2) are to be at the end of the next piece [m]."""
+        self._ahead[...] = mallets
+
+    def _move_mallets(self, velocity: Array) -> Array:
+        path: Array = (self._ahead - self.state.mallets) / self.config.target_period_s
+        self.state.mallet_velocities[...] = path
+        return path
+
+
+class ArmTable(DrivenTable):
+    """n tables with two simulated arms each, which follow targets that move by the law of `move_targets`.
+
+    The arms stay where they are when a table is placed anew: they are no pucks. All arms of a table are stepped one after
+    the other, so this is for tens of games and not for training.
+
+    Args:
+        config: of all of them.
+        n: how many.
+        robot: of every arm.
+    """
+
+    def __init__(self, config: TableConfig, n: int, robot: RobotConfig) -> None:
+        super().__init__(config, n)
+        own = dataclasses.replace(robot, control_rate_hz=1.0 / config.target_period_s)
+        self._chain = own.chain()
+        self._arms = [[MalletArmDriver(own, 2 * i + k) for k in range(2)] for i in range(n)]
+        home = self._chain.forward(np.array(own.home))
+        self._quaternion, self._height_m = home.quaternion, float(home.position[2])
+        self._lead_arms()
+        self._take(self._ahead)
+
+    def place(self, state: TableState, index: Any = ...) -> None:
+        """Put the pucks of the places `index` where `state` says; the arms stay."""
+        arms = {name: value[index].copy() for name, value in self.state.as_dict().items() if "puck" not in name}
+        arms.pop("spin")
+        super().place(state, index)
+        for name, value in arms.items():
+            getattr(self.state, name)[index] = value
+
+    def _move_mallets(self, velocity: Array) -> Array:
+        move_targets(self.state, velocity, self.config)
+        for i, arms in enumerate(self._arms):
+            for k, arm in enumerate(arms):
+                place = SIDES[k] * self.state.targets[i, k] + T_BASE_PLAYER.position[:2]
+                arm.set_target(Pose.of([*place, self._height_m], self._quaternion))
+        self._lead_arms()
+        return super()._move_mallets(velocity)
+
+    def _lead_arms(self) -> None:
+        ahead = np.zeros((self.n, 2, 2))
+        for i, arms in enumerate(self._arms):
+            for k, arm in enumerate(arms):
+                tcp = self._chain.forward(arm.cycle().joint_positions)
+                ahead[i, k] = SIDES[k] * (tcp.position - T_BASE_PLAYER.position)[:2]
+        self.lead(ahead)
+
+    def _take(self, mallets: Array) -> None:
+        """Let the table begin with the mallets where the arms have them."""
+        self.state.mallets[...] = mallets
+        self.state.targets[...] = mallets
