@@ -123,7 +123,7 @@ def test_a_plug_led_along_the_true_axis_goes_in(connector: str) -> None:
     driver = PlugArmDriver(ROBOT, connector, 3, "crisp", EXACT)
     socket, depth = driver.scenario.socket, CONNECTORS[connector].depth
     carry(driver, socket @ Pose.of([0.0, 0.0, -0.005]))
-    seated = carry(driver, socket @ Pose.of([0.0, 0.0, depth + 0.003]))
+    carry(driver, socket @ Pose.of([0.0, 0.0, depth + 0.003]))
     assert driver.T_socket_tcp().position[2] == pytest.approx(depth, abs=1e-3)
     with pytest.raises(ScenarioRefusedError, match="mm above the mouth of the socket"):
         driver.new_scenario(connector, 4)

@@ -18,26 +18,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import PoseStamped, WrenchStamped
-from nav_msgs.msg import Odometry
+from geometry_msgs.msg import WrenchStamped
 from numpy.typing import NDArray
 from rclpy.timer import Timer
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
-from std_srvs.srv import Trigger
 
 from maxent_robot.control.robot import RobotConfig, load_robot
-from maxent_robot.errors import MaxentRobotError
+from maxent_robot.errors import ConfigError, MaxentRobotError
 from maxent_robot.nodes.arm_commands import ArmCommands
+from maxent_robot.nodes.arm_scenes import MalletScene, PlugScene, declare_plug_parameters
 from maxent_robot.nodes.disturbance_parameters import DisturbanceParameters
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
-from maxent_robot.nodes.messages import diagnostic_status, pose_stamped, pose_to_msg
-from maxent_robot.nodes.obstacle_publisher import ObstaclePublisher
+from maxent_robot.nodes.messages import diagnostic_status
 from maxent_robot.nodes.pacer import RealTimePacer
 from maxent_robot.nodes.parameters import declare
-from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
+from maxent_robot.nodes.qos import RELIABLE, SENSOR
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
-from maxent_robot.nodes.topics import OBSTACLE
 
 if TYPE_CHECKING:
     from sim.arm_driver import ArmDriver, ArmReading
@@ -52,16 +49,15 @@ class ArmError(MaxentRobotError):
 
 
 class SimArmNode(ManagedNode):
-    """See the module. `connector` and `scenario_seed` are read by `configure` and by `sim_arm/new_scenario`."""
+    """See the module. With a plug, `connector` and `scenario_seed` are read by `sim_arm/new_scenario` too."""
 
     def __init__(self) -> None:
         super().__init__("sim_arm")
         declare(self, "robot", "sim", "name or path of an FR3 description")
-        declare(self, "connector", "two_pin", "plug and socket: two_pin or usb_a")
-        declare(self, "scenario_seed", 1, "of the scenario's draw", (0, 2**63 - 1))
+        declare(self, "tool", "plug", "what the arm holds: plug or mallet")
+        declare_plug_parameters(self)
         declare(self, "controller", "", "crisp or jtc; empty: the robot's backend")
         declare(self, "publish_truth", False, "true joint states and contact on sim_arm/truth, for a judge")
-        declare(self, "obstacle", False, "a moving obstacle on the way to the socket")
         self._disturbances = DisturbanceParameters(self, self._disturb)
         self._robot: RobotConfig
         self._driver: ArmDriver
@@ -72,25 +68,13 @@ class SimArmNode(ManagedNode):
         self._warned_s: dict[str, float] = {}
 
     def configure(self) -> None:
-        from sim.arm_driver import ArmDriver
-        from sim.plug.config import PlugConfig, Start
-        from sim.plug.obstacle import START_HEIGHT_M, ObstacleSetting
-
         self._robot = load_robot(self.get_parameter("robot").value)
         controller = self.get_parameter("controller").value or self._robot.backend
-        with_obstacle = bool(self.get_parameter("obstacle").value)
-        config = PlugConfig(start=Start(height_m=START_HEIGHT_M), obstacle=ObstacleSetting(present=with_obstacle))
-        self._driver = ArmDriver(self._robot, *self._scenario_parameters(), controller, config)
-        self._obstacle = (
-            ObstaclePublisher(self._publisher(Odometry, OBSTACLE, SENSOR), self._robot, config.obstacle.radius_m)
-            if with_obstacle
-            else None
-        )
+        self._scene = self._make_scene(str(self.get_parameter("tool").value), controller)
+        self._driver = self._scene.driver
         topics = self._robot.topics
         self._joint_publisher = self._publisher(JointState, topics.joint_states, SENSOR)
         self._wrench_publisher = self._publisher(WrenchStamped, topics.wrench, SENSOR)
-        self._insertion_publisher = self._publisher(PoseStamped, "sim_arm/insertion", RELIABLE)
-        self._socket_publisher = self._publisher(PoseStamped, "socket_pose", LATCHED)
         self._diagnostics_publisher = self._publisher(DiagnosticStatus, "sim_arm/diagnostics", RELIABLE)
         self._truth = (
             (
@@ -103,25 +87,19 @@ class SimArmNode(ManagedNode):
         self._clock_publisher = self._publisher(Clock, "/clock", RELIABLE) if self._uses_sim_time() else None
         self._commands = ArmCommands(self, self._robot, self._driver, lambda text: self._warn("command", text))
         self._made.append((self._commands.listen, False))
-        service = self.create_service(Trigger, "sim_arm/new_scenario", self._on_new_scenario)
-        self._made.append((self.destroy_service, service))
         self._joint_message = JointState(name=list(self._robot.joint_names))
         self._joint_message.header.frame_id = self._robot.base_frame
         self._wrench_message = WrenchStamped()
         self._wrench_message.header.frame_id = self._robot.ft_frame
-        self._insertion_message = PoseStamped()
-        self._insertion_message.header.frame_id = "socket"
         self._meet(self._disturbances.read())
-        self.get_logger().info(
-            f"{controller} controller, connector {self._driver.connector}, scenario_seed {self._driver.seed}"
-        )
+        self.get_logger().info(f"{controller} controller, {self._scene.name}")
 
     def activate(self) -> None:
         self._driver.hold()
         self._origin_ns = time.time_ns()
         self._pacer = RealTimePacer(self._driver.period_s, steady_now_s())
         self._diagnosed_s = steady_now_s()
-        self._publish_socket()
+        self._scene.begin()
         self._timer = self.create_timer(self._driver.period_s, self._on_cycle, clock=STEADY_CLOCK)
 
     def deactivate(self) -> None:
@@ -140,8 +118,12 @@ class SimArmNode(ManagedNode):
         self._made.append((self.destroy_publisher, publisher))
         return publisher
 
-    def _scenario_parameters(self) -> tuple[str, int]:
-        return self.get_parameter("connector").value, self.get_parameter("scenario_seed").value
+    def _make_scene(self, tool: str, controller: str) -> PlugScene | MalletScene:
+        if tool == "mallet":
+            return MalletScene(self._robot, int(self.get_parameter("scenario_seed").value), controller)
+        if tool == "plug":
+            return PlugScene(self, self._robot, controller, lambda *made: self._made.append(made))
+        raise ConfigError(f"tool is '{tool}', must be plug or mallet")
 
     def _uses_sim_time(self) -> bool:
         return bool(self.get_parameter("use_sim_time").value)
@@ -162,7 +144,7 @@ class SimArmNode(ManagedNode):
             reading = self._driver.cycle()
             self._pacer.run += 1
             if not self._driver.finite:
-                raise ArmError(f"the physics diverged at {reading.time_s:.3f} s (scenario_seed {self._driver.seed})")
+                raise ArmError(f"the physics diverged at {reading.time_s:.3f} s ({self._scene.name})")
             self._publish(reading)
         now_s = steady_now_s()
         if now_s - self._diagnosed_s >= DIAGNOSTICS_PERIOD_S:
@@ -189,12 +171,7 @@ class SimArmNode(ManagedNode):
         if self._truth is not None:
             self._truth[0].publish(joints)
             self._publish_wrench(self._truth[1], stamp, np.append(reading.contact_n, np.zeros(3)))
-        if self._obstacle is not None and reading.obstacle is not None:
-            self._obstacle.publish(stamp, reading.obstacle, reading.joint_positions)
-        insertion = self._insertion_message
-        insertion.header.stamp = stamp
-        insertion.pose = pose_to_msg(reading.T_socket_tcp)
-        self._insertion_publisher.publish(insertion)
+        self._scene.publish(stamp, reading)
 
     def _publish_joints(self, joints: JointState) -> None:
         """Publish the joint states, as late as the disturbance makes them."""
@@ -217,11 +194,6 @@ class SimArmNode(ManagedNode):
         force.x, force.y, force.z, torque.x, torque.y, torque.z = wrench.tolist()
         publisher.publish(message)
 
-    def _publish_socket(self) -> None:
-        self._socket_publisher.publish(
-            pose_stamped(self._driver.socket_estimate, self._robot.base_frame, self.get_clock().now().to_msg())
-        )
-
     def _publish_diagnostics(self, now_s: float) -> None:
         factor, dropped = self._pacer.realtime_factor(now_s), self._pacer.dropped
         values = {
@@ -229,31 +201,14 @@ class SimArmNode(ManagedNode):
             "cycles": self._pacer.run,
             "overruns": dropped,
             "controller": self._driver.controller,
-            "connector": self._driver.connector,
-            "scenario_seed": self._driver.seed,
+            **self._scene.values(),
         }
-        if self._obstacle is not None:
-            values.update(obstacle_radius_m=self._obstacle.radius_m, obstacle_nearest_m=self._obstacle.nearest_m)
         late = factor < 0.95
         level = DiagnosticStatus.WARN if late else DiagnosticStatus.OK
         text = f"slower than real time: factor {factor:.2f}" if late else "real time"
         self._diagnostics_publisher.publish(diagnostic_status(level, self.get_name(), text, values))
         if late:
             self._warn("late", f"{text}, {dropped} cycles dropped")
-
-    def _on_new_scenario(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        connector, seed = self._scenario_parameters()
-        try:
-            self._driver.new_scenario(connector, seed)
-            if self._obstacle is not None:
-                self._obstacle.forget()
-        except MaxentRobotError as error:
-            response.success, response.message = False, str(error)
-            return response
-        self._publish_socket()
-        response.success, response.message = True, f"connector {connector}, scenario_seed {seed}"
-        self.get_logger().info(response.message)
-        return response
 
     def _warn(self, topic: str, text: str) -> None:
         now_s = steady_now_s()

@@ -1,7 +1,7 @@
 """How mallets move: the target comes to the commanded velocity, on a leash, and a spring pulls the mallet after it.
 
-The same law as the arm's (the supervisor's gate, `maxent_robot.safety.gate`, and the Cartesian impedance), in the plane of
-the table.
+The same law as the arm's (the supervisor's gate, `maxent_robot.safety.gate`, and the Cartesian impedance), in the plane
+of the table.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from sim.hockey.rules import Call, Referee
 from sim.hockey.state import AWAY, HOME, Array, Happened, Table, TableState
 
 PRIVILEGED_SCALE = np.array([0.5, 0.5, 1.0, 1.0, 30.0, 0.1, 0.1, 0.5, 0.5, 0.5, 0.5, 1.0], dtype=np.float32)
-"""Of the true place, velocity and spin of the puck, its place seen from the own mallet, place and velocity of the opponent,
-and the share of time left."""
+"""Of the true place, velocity and spin of the puck, its place seen from the own mallet, place and velocity of the
+opponent, and the share of time left."""
 
 _SAVED_M_S = 0.1
 """A puck in the own half that is slower is saved."""
