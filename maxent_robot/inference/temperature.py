@@ -16,6 +16,9 @@ SAMPLER_MODES = ("mean", "sample", "tempered", "gated", "retry")
 `gated`: a draw in free search, the mean once engaged (`GatedSchedule`). `retry`: the mean, and a draw while progress
 has stalled (`RetrySchedule`)."""
 
+HISTORY_FREE_MODES = ("mean", "sample", "tempered")
+"""Those that read nothing of an observation, and so are for any skill."""
+
 DEFAULT_MODE = "retry"
 """What wins wherever modes differ, and loses nowhere (docs/sampler.md)."""
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from maxent_robot.learning.hockey_opponents import make_opponents
 from maxent_robot.learning.overrides import apply_overrides
 from maxent_robot.learning.skill_evaluation import paired_figures, success_figures
-from maxent_robot.learning.skill_player import MODES as SKILL_MODES
 from maxent_robot.learning.skill_player import SkillPlayer
 from maxent_robot.learning.tasks import hockey_config
 from maxent_robot.skill.bundle import ACTOR_FILE, SkillBundle
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from sim.hockey.evaluation import RallyTable
 
 SCRIPT = "script"
-MODES = (*SKILL_MODES, SCRIPT)
+MODES = ("mean", "sample", SCRIPT)
 """Modes of the sampler, and `script`, the player written by hand that a skill is measured against."""
 
 _BATCH = 256

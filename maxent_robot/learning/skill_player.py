@@ -11,16 +11,13 @@ from maxent_robot.inference.actor import OnnxActor
 from maxent_robot.inference.sampler import EntropyAwareSampler
 from maxent_robot.skill.bundle import SkillBundle
 
-MODES = ("mean", "sample")
-"""Modes of the sampler that need nothing but the actor."""
-
 
 class SkillPlayer:
     """Plays by a skill's actor (see `maxent_robot.learning.environment.Script`).
 
     Args:
         bundle: of a hockey skill.
-        mode: one of `MODES`.
+        mode: one of `HISTORY_FREE_MODES`.
         seed: of the sampler.
     """
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +14,11 @@ from sensor_msgs.msg import JointState
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
-from maxent_robot.errors import MaxentRobotError
-from maxent_robot.nodes.messages import MessageError, joint_positions, pose_from_msg, stamp_to_s
-from maxent_robot.nodes.steady_clock import steady_now_s
+from maxent_robot.nodes.message_inputs import STALE_S, InputError, MessageInputs, require_finite, require_frame
+from maxent_robot.nodes.messages import joint_positions, stamp_to_s
 from maxent_robot.nodes.topics import COMMANDED_POSE, OBSTACLE, SOCKET_POSE
 from maxent_robot.safety.wrench import WrenchFilter, wrench_at_tcp
 from maxent_robot.skill.layout import ObstacleMeasurement
-
-STALE_S = 0.1
-"""Age at which a joint state, wrench or target is too old to act on: two policy periods of 20 Hz."""
 
 TARE_WINDOW_S = 0.25
 """Time over which wrenches are averaged for the tare."""
@@ -49,11 +45,7 @@ class PolicyInput:
     obstacle: ObstacleMeasurement | None = None
 
 
-class InputError(MaxentRobotError):
-    """An input is missing, stale or unusable; the message begins with its topic."""
-
-
-class PolicyInputs:
+class PolicyInputs(MessageInputs):
     """Holds the last message of every input. A message that can't be used counts as none, and its fault is kept.
 
     The socket estimate does not age: it may be given once. The wrench has to be tared before it counts. `age_s` is the
@@ -61,7 +53,8 @@ class PolicyInputs:
     """
 
     def __init__(self, robot: RobotConfig, sees_obstacle: bool = False) -> None:
-        self._robot, self._sees_obstacle = robot, sees_obstacle
+        super().__init__(robot)
+        self._sees_obstacle = sees_obstacle
         self._obstacle: ObstacleMeasurement | None = None
         self._chain = robot.chain()
         self._T_ft_tcp = robot.T_ft_tcp()
@@ -71,8 +64,6 @@ class PolicyInputs:
         self._joint_stamp_s = 0.0
         self._target: Pose | None = None
         self._socket: Pose | None = None
-        self._received_s: dict[str, float] = {}
-        self._rejected: dict[str, str] = {}
         self._samples: deque[tuple[float, NDArray[np.float64], NDArray[np.float64]]] = deque()
         self._is_tared = False
 
@@ -94,54 +85,54 @@ class PolicyInputs:
 
         def read() -> None:
             positions = joint_positions(message, self._robot.joint_names)
-            _require_finite(positions)
+            require_finite(positions)
             self._positions, self._joint_stamp_s = positions, stamp_to_s(message.header.stamp)
 
-        self._take(self._robot.topics.joint_states, read, age_s)
+        self.take(self._robot.topics.joint_states, read, age_s)
 
     def on_wrench(self, message: WrenchStamped, age_s: float = 0.0) -> None:
         """Take a raw geometry_msgs/WrenchStamped in the F/T frame."""
 
         def read() -> None:
-            _require_frame(message.header.frame_id, self._robot.ft_frame)
+            require_frame(message.header.frame_id, self._robot.ft_frame)
             force, torque = message.wrench.force, message.wrench.torque
             wrench = np.array([force.x, force.y, force.z, torque.x, torque.y, torque.z])
-            _require_finite(wrench)
+            require_finite(wrench)
             wrench *= self._robot.wrench_sign
             stamp_s = stamp_to_s(message.header.stamp)
             self._filter.add(stamp_s, wrench)
             self._remember_for_tare(stamp_s, wrench)
 
-        self._take(self._robot.topics.wrench, read, age_s)
+        self.take(self._robot.topics.wrench, read, age_s)
 
     def on_socket(self, message: PoseStamped, age_s: float = 0.0) -> None:
         """Take the estimate of the socket's pose in the base frame."""
 
         def read() -> None:
-            self._socket = self._read_pose(message)
+            self._socket = self.read_pose(message)
 
-        self._take(SOCKET_POSE, read, age_s)
+        self.take(SOCKET_POSE, read, age_s)
 
     def on_target(self, message: PoseStamped, age_s: float = 0.0) -> None:
         """Take the last commanded pose in the base frame."""
 
         def read() -> None:
-            self._target = self._read_pose(message)
+            self._target = self.read_pose(message)
 
-        self._take(COMMANDED_POSE, read, age_s)
+        self.take(COMMANDED_POSE, read, age_s)
 
     def on_obstacle(self, message: Odometry, age_s: float = 0.0) -> None:
         """Take a nav_msgs/Odometry of the obstacle's centre, pose and twist both in the base frame."""
 
         def read() -> None:
             for frame in (message.header.frame_id, message.child_frame_id):
-                _require_frame(frame, self._robot.base_frame)
+                require_frame(frame, self._robot.base_frame)
             at, rate = message.pose.pose.position, message.twist.twist.linear
             measured = np.array([[at.x, at.y, at.z], [rate.x, rate.y, rate.z]])
-            _require_finite(measured.ravel())
+            require_finite(measured.ravel())
             self._obstacle = ObstacleMeasurement(*measured)
 
-        self._take(OBSTACLE, read, age_s)
+        self.take(OBSTACLE, read, age_s)
 
     def measure(self) -> PolicyInput:
         """The measurement of this instant; tares first where that is due.
@@ -152,7 +143,7 @@ class PolicyInputs:
         topics = self._robot.topics
         needed = [topics.joint_states, topics.wrench, SOCKET_POSE, COMMANDED_POSE]
         for topic in [*needed, OBSTACLE] if self._sees_obstacle else needed:
-            self._require_fresh(topic, lasts=topic == SOCKET_POSE)
+            self.require(topic, math.inf if topic == SOCKET_POSE else STALE_S)
         if not self._is_tared and (reason := self._tare()):
             raise InputError(f"{topics.wrench}: {reason}")
         if self._positions is None or self._target is None or self._socket is None:
@@ -161,33 +152,6 @@ class PolicyInputs:
         contact = self._filter.contact((tcp @ self._T_tcp_ft).quaternion)
         wrench_tcp = wrench_at_tcp(contact, self._T_ft_tcp)
         return PolicyInput(tcp, self._target, self._socket, wrench_tcp, self._joint_stamp_s, self._obstacle)
-
-    def _take(self, topic: str, read: Callable[[], None], age_s: float) -> None:
-        try:
-            read()
-        except MaxentRobotError as error:
-            self._rejected[topic] = str(error)
-            return
-        self._rejected.pop(topic, None)
-        self._received_s[topic] = steady_now_s() - age_s
-
-    def _require_fresh(self, topic: str, lasts: bool) -> None:
-        if topic in self._rejected:
-            raise InputError(f"{topic}: {self._rejected[topic]}")
-        if topic not in self._received_s:
-            raise InputError(f"{topic}: nothing received yet")
-        age_s = steady_now_s() - self._received_s[topic]
-        if not lasts and age_s > STALE_S:
-            raise InputError(f"{topic}: stale, the last message is {age_s:.2f} s old, allowed is {STALE_S} s")
-
-    def _read_pose(self, message: PoseStamped) -> Pose:
-        _require_frame(message.header.frame_id, self._robot.base_frame)
-        pose = pose_from_msg(message.pose)
-        _require_finite(np.concatenate([pose.position, pose.quaternion]))
-        norm = float(np.linalg.norm(pose.quaternion))
-        if abs(norm - 1.0) > 1e-3:
-            raise MessageError(f"quaternion has norm {norm:.4f}, must be 1")
-        return Pose.of(pose.position, pose.quaternion)
 
     def _remember_for_tare(self, stamp_s: float, wrench: NDArray[np.float64]) -> None:
         if self._positions is None:
@@ -212,14 +176,3 @@ class PolicyInputs:
         self._filter.tare(np.array([sample[1] for sample in samples]), T_base_ft.quaternion)
         self._is_tared = True
         return ""
-
-
-def _require_finite(values: NDArray[np.float64]) -> None:
-    if not np.isfinite(values).all():
-        index = int(np.argmin(np.isfinite(values)))
-        raise MessageError(f"value {index} is {values[index]}, must be finite")
-
-
-def _require_frame(seen: str, expected: str) -> None:
-    if seen != expected:
-        raise MessageError(f"frame_id is '{seen}', must be '{expected}'")

@@ -11,11 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
-from nav_msgs.msg import Odometry
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.timer import Timer
-from sensor_msgs.msg import JointState
 from std_msgs.msg import Float32MultiArray, MultiArrayDimension
 
 from maxent_robot.control.robot import RobotConfig, load_robot
@@ -25,33 +22,27 @@ from maxent_robot.inference import (
     EntropyAwareSampler,
     PolicyStep,
     SkillChooser,
-    SkillRunner,
     TemperatureControl,
 )
 from maxent_robot.inference.noise import ColouredNoise
 from maxent_robot.nodes.composition_parameters import CompositionParameters
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import diagnostic_status, diagnostic_values
-from maxent_robot.nodes.policy_inputs import PolicyInputs
+from maxent_robot.nodes.policy_duties import HockeyDuty, InsertionDuty, PolicyDuty
 from maxent_robot.nodes.policy_parameters import declare_policy_parameters
 from maxent_robot.nodes.polled_subscription import PolledSubscription
-from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
+from maxent_robot.nodes.qos import LATCHED, RELIABLE
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 from maxent_robot.nodes.topics import (
     CANDIDATE_TWIST,
-    COMMANDED_POSE,
-    OBSTACLE,
     POLICY_OBSERVATION,
     POLICY_TELEMETRY,
-    SOCKET_POSE,
     SUPERVISOR_STATE,
 )
 from maxent_robot.paths import find_skill
 from maxent_robot.skill.bundle import SkillBundle, load_bundle
 from maxent_robot.skill.contract import check_allowed_force, check_contract
-
-_STREAM = QoSProfile(depth=64, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
-"""Every wrench of a policy period: the filter needs them in a row."""
+from maxent_robot.skill.manifest import SkillManifest
 
 REPORT_PERIOD_S = 10.0
 """Least time between two lines of the log about the same topic."""
@@ -72,8 +63,7 @@ DEGRADED_STATE = "DEGRADED"
 class PolicyNode(ManagedNode):
     """See the module; parameters are read on every `configure`, so a skill can be changed without a new process.
 
-    The wrench is tared after activation, with the arm at rest, and again whenever the supervisor starts the skill with
-    the arm at rest above the estimated mouth.
+    What it needs and does for an insertion and for hockey: `policy_duties`.
     """
 
     def __init__(self) -> None:
@@ -82,8 +72,8 @@ class PolicyNode(ManagedNode):
         self._composition = CompositionParameters(self)
         self._robot: RobotConfig
         self._chosen_by: ActionChooser | None = None
-        self._runner: SkillRunner
-        self._inputs: PolicyInputs
+        self._duty: PolicyDuty
+        self._manifest: SkillManifest
         self._subscriptions_made: list[Any] = []
         self._polled: list[tuple[PolledSubscription, Callable[[Any, float], None]]] = []
         self._publishers_made: list[Any] = []
@@ -97,36 +87,30 @@ class PolicyNode(ManagedNode):
         self._robot = load_robot(parameter["robot"])
         bundle = load_bundle(find_skill(parameter["skill"]))
         check_contract(bundle.manifest, self._robot, parameter["connector"])
-        self._allowed_force_n = float(self.get_parameter("allowed_force_n").value)
-        check_allowed_force(bundle.manifest, self._allowed_force_n)
         self._degraded_calm = float(self.get_parameter("degraded_calm").value)
         self._chosen_by = chooser = self._chooser(bundle)
-        self._runner = SkillRunner(bundle, chooser)
+        self._manifest, self._duty = bundle.manifest, self._make_duty(bundle, chooser)
         self._identity = {
             "actor_sha256": hashlib.sha256(bundle.actor_onnx).hexdigest(),
             "robot": self._robot.fingerprint(),
             "period_s": bundle.manifest.policy_period_s,
         }
-        self._inputs = inputs = PolicyInputs(self._robot, chooser.sees_obstacle)
+        self._chooser_identity = {"mode": chooser.mode, "seed": chooser.seed}
         self._supervisor_runs = self._degraded = False
-        topics = self._robot.topics
         self._twist_publisher = self.create_lifecycle_publisher(TwistStamped, CANDIDATE_TWIST, RELIABLE)
         self._telemetry_publisher = self.create_lifecycle_publisher(DiagnosticStatus, POLICY_TELEMETRY, RELIABLE)
         self._observation_publisher = self.create_lifecycle_publisher(Float32MultiArray, POLICY_OBSERVATION, RELIABLE)
         self._publishers_made = [self._twist_publisher, self._telemetry_publisher, self._observation_publisher]
         self._subscriptions_made = [
-            self.create_subscription(PoseStamped, SOCKET_POSE, inputs.on_socket, LATCHED),
+            *(
+                self.create_subscription(PoseStamped, topic, take, LATCHED)
+                for topic, take in self._duty.latched.items()
+            ),
             self.create_subscription(DiagnosticStatus, SUPERVISOR_STATE, self._on_supervisor_state, LATCHED),
         ]
-        self._polled = [
-            (PolledSubscription(self, JointState, topics.joint_states, SENSOR), inputs.on_joint_state),
-            (PolledSubscription(self, WrenchStamped, topics.wrench, _STREAM), inputs.on_wrench),
-            (PolledSubscription(self, PoseStamped, COMMANDED_POSE, RELIABLE), inputs.on_target),
-        ]
-        if chooser.sees_obstacle:
-            self._polled.append((PolledSubscription(self, Odometry, OBSTACLE, SENSOR), inputs.on_obstacle))
+        self._polled = [(PolledSubscription(self, one.kind, one.topic, one.qos), one.take) for one in self._duty.inputs]
         self.get_logger().info(
-            f"skill {bundle.manifest.name} ({bundle.manifest.connector}) on {self._robot.name}"
+            f"skill {bundle.manifest.name} ({bundle.manifest.connector or bundle.manifest.task}) on {self._robot.name}"
             f"{', composed with ' + ', '.join(self._composition.skills) if self._composition.skills else ''}, "
             f"mode {chooser.mode}, seed {chooser.seed}"
         )
@@ -141,13 +125,19 @@ class PolicyNode(ManagedNode):
             bundle, EntropyAwareSampler(mode, temperature, seed, ColouredNoise(noise, correlation_steps))
         )
 
+    def _make_duty(self, bundle: SkillBundle, chooser: ActionChooser) -> PolicyDuty:
+        if not bundle.manifest.layout.inserts:
+            return HockeyDuty(self._robot, bundle, chooser, lambda: 1e-9 * self.get_clock().now().nanoseconds)
+        allowed_force_n = float(self.get_parameter("allowed_force_n").value)
+        check_allowed_force(bundle.manifest, allowed_force_n)
+        return InsertionDuty(self._robot, bundle, chooser, allowed_force_n)
+
     def activate(self) -> None:
-        self._runner.reset()
         self._poll()
-        self._inputs.forget_tare()
+        self._duty.activate()
         self._step = 0
         self._reported = ""
-        self._timer = self.create_timer(self._runner.manifest.policy_period_s, self._on_period, clock=STEADY_CLOCK)
+        self._timer = self.create_timer(self._manifest.policy_period_s, self._on_period, clock=STEADY_CLOCK)
 
     def deactivate(self) -> None:
         if self._timer is not None:
@@ -173,8 +163,7 @@ class PolicyNode(ManagedNode):
         runs = message.message in RUNNING_STATES and source == "policy"
         if runs and not self._supervisor_runs:
             self._poll()
-            self._runner.reset()
-            self._inputs.tare_above_mouth()
+            self._duty.started()
             self._step = 0
         self._supervisor_runs = runs
         self._degraded = message.message == DEGRADED_STATE
@@ -188,16 +177,12 @@ class PolicyNode(ManagedNode):
         started_s = steady_now_s()
         self._poll()
         try:
-            now = self._inputs.measure()
-            calm = self._degraded_calm if self._degraded else 1.0
-            step = self._runner.step(
-                now.tcp, now.target, now.socket, now.wrench_tcp, self._allowed_force_n, calm, now.obstacle
-            )
+            step, joint_stamp_s = self._duty.step(self._degraded_calm if self._degraded else 1.0)
         except MaxentRobotError as error:
             self._report(str(error))
             return
         self._reported = ""
-        self._publish(step, now.joint_stamp_s, 1e3 * (steady_now_s() - started_s))
+        self._publish(step, joint_stamp_s, 1e3 * (steady_now_s() - started_s))
 
     def _report(self, problem: str) -> None:
         """Say why there is no action: as telemetry (WARN) always, in the log when the cause changes, else rarely."""
@@ -226,17 +211,16 @@ class PolicyNode(ManagedNode):
         observation = Float32MultiArray(data=step.observation)
         observation.layout.dim = [MultiArrayDimension(label="observation", size=size, stride=size)]
         self._observation_publisher.publish(observation)
-        chooser, choice = self._runner.chooser, step.choice
+        choice = step.choice
         self._telemetry_publisher.publish(
             diagnostic_status(
                 DiagnosticStatus.OK,
                 self.get_name(),
-                self._runner.manifest.name,
+                self._manifest.name,
                 {
                     "entropy": choice.entropy,
                     "temperature": choice.temperature,
-                    "mode": chooser.mode,
-                    "seed": chooser.seed,
+                    **self._chooser_identity,
                     **choice.report,
                     "step": self._step,
                     "latency_ms": 1e-6 * now.nanoseconds - 1e3 * joint_stamp_s,

@@ -8,6 +8,8 @@ from maxent_robot.safety.policy_report import TOPIC as POLICY_TELEMETRY
 __all__ = [
     "CANDIDATE_TWIST",
     "COMMANDED_POSE",
+    "HOCKEY_PICTURE",
+    "HOCKEY_TABLE_POSE",
     "MOVE_TARGET",
     "OBSTACLE",
     "POLICY_OBSERVATION",
@@ -19,4 +21,5 @@ __all__ = [
 
 POLICY_OBSERVATION = "policy/observation"
 SUPERVISOR_STATE, SUPERVISOR_FAULT, MOVE_TARGET = "supervisor/state", "supervisor/fault", "supervisor/move_target"
+HOCKEY_TABLE_POSE, HOCKEY_PICTURE = "table_pose", "table_picture"
 COMMANDED_POSE, SOCKET_POSE, OBSTACLE = "commanded_pose", "socket_pose", "obstacle"

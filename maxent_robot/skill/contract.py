@@ -27,10 +27,8 @@ def check_contract(manifest: SkillManifest, robot: RobotConfig, connector: str =
         connector: in the gripper; empty when it isn't known.
 
     Raises:
-        ContractError: the skill does not insert, or the first difference, with both values.
+        ContractError: the first difference, with both values.
     """
-    if not manifest.layout.inserts:
-        raise ContractError(f"{FAULT}: skill '{manifest.name}' is for task '{manifest.task}', this node inserts plugs")
     for key, skill_value, robot_value in _differences(manifest, robot, connector):
         raise ContractError(
             f"{FAULT}: skill '{manifest.name}' assumes {key} {skill_value}, robot '{robot.name}' has {robot_value}"

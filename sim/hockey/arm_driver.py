@@ -1,6 +1,6 @@
 """The simulated arm with an air-hockey mallet, at the end of the table that it defends.
 
-The puck is not in its physics: 10 g that come at 5 m/s give the arm, which weighs 6 to 13 kg at the mallet, 1 to 2 cm/s.
+The puck is not in its physics: 10 g that come at 5 m/s give the arm, which weighs 6 kg or more at the mallet, 2 cm/s.
 Whoever moves the puck takes the mallet from the joint states (`maxent_robot.nodes.hockey_table`).
 """
 

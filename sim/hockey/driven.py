@@ -44,7 +44,7 @@ class DrivenTable(PlanarTable):
 class ArmTable(DrivenTable):
     """n tables with two simulated arms each, which follow targets that move by the law of `move_targets`.
 
-    The arms stay where they are when a table is placed anew: they are no pucks. All arms are stepped one after the other,
+    The arms stay where they are when a table is placed anew: they are no pucks. All arms are stepped in one thread,
     so this is for tens of games and not for training.
 
     Args:
