@@ -91,6 +91,8 @@ setup(
             "standby_node = maxent_robot.nodes.standby_node:main",
             "recorder_node = maxent_robot.nodes.recorder_node:main",
             "sim_arm = maxent_robot.nodes.sim_arm:main",
+            "hockey_table = maxent_robot.nodes.hockey_table:main",
+            "hockey_referee = maxent_robot.nodes.hockey_referee:main",
         ]
     },
 )

@@ -67,7 +67,7 @@ def defending() -> dict[str, Any]:
 
 def hitting() -> dict[str, Any]:
     """Goals of the skill, of the striker written by hand and of the best shots by search, from the same starts."""
-    config = HockeyConfig(task="hit", opponents=("none",), time_limit_s=4.0)
+    config = HockeyConfig(task="hit", opponents=("none",), time_limit_s=8.0)
     starts = [puck_in_reach(config.table, 1, np.random.default_rng((SEED, number))) for number in range(STARTS)]
     optimum = best_shots(config.table, starts, ShotSearch(), SEED)
     scored = {

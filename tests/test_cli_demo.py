@@ -30,7 +30,7 @@ from rclpy.parameter import Parameter
 from ros_support import RosGraph, wait_until
 from skill_bundles import make_bundle
 
-from maxent_robot.cli.demo import _Interruption
+from maxent_robot.cli.rehearsal import Interruption
 from maxent_robot.nodes.messages import diagnostic_values
 from maxent_robot.trials.outcome import FORCE_STOP, SUCCESS, TIMEOUT
 from maxent_robot.trials.table import read_trials
@@ -166,7 +166,7 @@ def _raise_signals(*numbers: signal.Signals, then_ask: bool) -> list[signal.Sign
     """The signals that the run went on after; it ends with a KeyboardInterrupt, or the test fails."""
     went_on: list[signal.Signals] = []
     try:
-        with _Interruption() as interruption:
+        with Interruption() as interruption:
             for number in numbers:
                 signal.raise_signal(number)
                 went_on.append(number)

@@ -37,7 +37,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 class NodeSetting:
     """One process of the graph."""
 
-    name: str = setting(doc="node name, relative to the namespace")
+    name: str = setting(doc="node name, relative to the namespace; home/policy is policy in the namespace home")
     executable: str = setting(doc="module of maxent_robot.nodes, and the console script of the same name")
     robots: tuple[str, ...] = setting((), doc="robots it runs for; empty: all")
     parameters: dict[str, Any] = setting({}, doc="parameters that differ from the node's defaults")
@@ -58,7 +58,7 @@ class NodeProcess:
     Parameters, the later ones winning: the node's defaults, `parameters`, the user's parameter file, `overrides`.
 
     Attributes:
-        name: node name, relative to the namespace.
+        name: node name, relative to the namespace of the graph: `policy`, or `home/policy`.
         executable: module of `maxent_robot.nodes`, and the console script of the same name.
         parameters: what the graph sets.
         overrides: what the command line sets.
@@ -68,6 +68,16 @@ class NodeProcess:
     executable: str
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     overrides: Mapping[str, ParameterValue] = field(default_factory=dict)
+
+    @property
+    def base_name(self) -> str:
+        """The name without namespaces."""
+        return self.name.rpartition("/")[2]
+
+    def namespace_in(self, namespace: str) -> str:
+        """The node's own namespace where the graph's is `namespace`, absolute or empty; both are absolute or empty."""
+        own = self.name.rpartition("/")[0]
+        return f"{namespace}/{own}" if own else namespace
 
     @property
     def module(self) -> str:
@@ -96,14 +106,15 @@ class NodeProcess:
             log_level: one of LOG_LEVELS.
             params_file: the user's parameter file.
         """
-        arguments = [self.module, "--ros-args", *self.ros_arguments(log_level), "-r", f"__node:={self.name}"]
+        arguments = [self.module, "--ros-args", *self.ros_arguments(log_level), "-r", f"__node:={self.base_name}"]
+        namespace = self.namespace_in(namespace)
         if namespace:
             arguments += ["-r", f"__ns:={namespace}"]
         if params_file is not None:
             arguments += ["--params-file", str(params_file.resolve())]
         if self.overrides:
-            path = directory / f"{self.name}.yaml"
-            full_name = f"{namespace}/{self.name}"
+            path = directory / f"{self.name.replace('/', '.')}.yaml"
+            full_name = f"{namespace}/{self.base_name}"
             path.write_text(yaml.safe_dump({full_name: {"ros__parameters": dict(self.overrides)}}))
             arguments += ["--params-file", str(path)]
         return arguments
@@ -133,8 +144,11 @@ def load_graph(name_or_path: str = DEFAULT_GRAPH) -> GraphConfig:
     graph = load_config(path, GraphConfig)
     seen: set[str] = set()
     for node in graph.nodes:
-        if not _NAME.fullmatch(node.name):
-            raise ConfigError(f"{path}: node name '{node.name}' must be letters, digits and '_', a letter first")
+        if not all(_NAME.fullmatch(part) for part in node.name.split("/")):
+            raise ConfigError(
+                f"{path}: node name '{node.name}' must be letters, digits and '_', a letter first; a namespace before "
+                "it likewise, with a '/' between"
+            )
         if node.name in seen:
             raise ConfigError(f"{path}: node name '{node.name}' is given twice")
         seen.add(node.name)
@@ -151,6 +165,10 @@ def parameters_of(graph: GraphConfig, node: str) -> Mapping[str, ParameterValue]
     return next((setting.parameters for setting in graph.nodes if setting.name == node), {})
 
 
+def _base(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
 def _is_list_of_floats(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(part, float) for part in value)
 
@@ -161,8 +179,8 @@ def processes(graph: GraphConfig, robot: str, overrides: Overrides | None = None
     Args:
         graph: as :func:`load_graph` gives it.
         robot: name or path of a robot description.
-        overrides: parameters that win over the graph's, by node name, or `*` for every node. A node that the graph has,
-            but not for this robot, is left out together with its overrides.
+        overrides: parameters that win over the graph's, by node name (`policy` is that in every namespace), or `*` for
+            every node. A node that the graph has, but not for this robot, is left out together with its overrides.
 
     Raises:
         ConfigError: no such robot, or `overrides` names a node that the graph does not have.
@@ -170,15 +188,21 @@ def processes(graph: GraphConfig, robot: str, overrides: Overrides | None = None
     overrides = overrides or {}
     robot_name = load_robot(robot).name
     known = [node.name for node in graph.nodes]
+    named = {"*", *known, *map(_base, known)}
     for name in overrides:
-        if name != "*" and name not in known:
+        if name not in named:
             raise ConfigError(f"graph '{graph.name}' has no node '{name}': it has {', '.join(known)}")
     return tuple(
         NodeProcess(
             name=node.name,
             executable=node.executable,
             parameters=node.parameters,
-            overrides={"robot": robot, **overrides.get("*", {}), **overrides.get(node.name, {})},
+            overrides={
+                "robot": robot,
+                **overrides.get("*", {}),
+                **overrides.get(_base(node.name), {}),
+                **overrides.get(node.name, {}),
+            },
         )
         for node in graph.nodes
         if not node.robots or robot_name in node.robots

@@ -82,8 +82,8 @@ def _node_action(process: NodeProcess, namespace: str, log_level: str, params_fi
 
     user_file: list[Any] = [str(Path(params_file).resolve())] if params_file else []
     return LifecycleNode(
-        name=process.name,
-        namespace=namespace,
+        name=process.base_name,
+        namespace=process.namespace_in(namespace),
         **_executable(process),
         ros_arguments=process.ros_arguments(log_level),
         parameters=[*user_file, dict(process.overrides)],

@@ -1,4 +1,4 @@
-"""Rehearse insertions on the simulated arm, through the real ROS 2 graph, and write a report.
+"""Rehearse insertions on the simulated arm, through the real ROS 2 graph, and write a report; or play hockey.
 
 Starts every node as a process of its own on a private ROS domain, runs the trials, ends every process, and writes
 report.html, trials.csv, run.mcap and the plots. With an error, the finished trials are still reported.
@@ -11,15 +11,13 @@ import contextlib
 import json
 import math
 import os
-import signal
-import sys
-import time
 from collections.abc import Sequence
-from datetime import datetime
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
+from maxent_robot.cli import hockey_demo
+from maxent_robot.cli.rehearsal import Interruption, StatusLine, free_domain, output_directory
 from maxent_robot.errors import ConfigError, MaxentRobotError
 
 if TYPE_CHECKING:
@@ -34,11 +32,17 @@ if TYPE_CHECKING:
 SKILLS = ("plug_insertion", "usb_insertion")
 MODES = ("mean", "sample", "tempered", "gated", "retry")
 START_TIMEOUT_S = 60.0
-STATUS_PERIOD_S = 0.1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `maxent-robot demo`."""
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=("insertion", "hockey"),
+        default="insertion",
+        help="insertions, or a game of air hockey between two arms (default: %(default)s)",
+    )
     parser.add_argument("--trials", type=int, default=20, help="number of trials (default: %(default)s)")
     parser.add_argument(
         "--skills",
@@ -56,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robot", default="sim", help="name or path of a simulated robot (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
     parser.add_argument("--domain-id", type=int, help="ROS domain (default: one that nothing uses)")
+    hockey_demo.add_arguments(parser.add_argument_group("of hockey"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -64,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         MaxentRobotError: a mistake in the arguments, or a node that did not come up, did not answer or died.
     """
+    if arguments.what == "hockey":
+        return hockey_demo.run(arguments)
     import jinja2  # noqa: F401  what the end needs is asked for at the beginning
     import matplotlib  # noqa: F401
     import mcap  # noqa: F401
@@ -86,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     own = [str(policy["skill"])] if arguments.graph and "skill" in policy else SKILLS
     paths = [find_skill(skill) for skill in arguments.skills or own]
     bundles = [load_bundle(path) for path in paths]
+    _require_insertions(bundles)
     composed = [load_bundle(find_skill(name)) for name in skill_names(str(policy.get("compose", "")))]
     plans = plan_trials(
         arguments.trials,
@@ -95,13 +103,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
         raise ConfigError(f"--json: no directory '{arguments.json.parent}'")
     graph = _graph(arguments, config, plans[0])
-    directory = _output_directory(arguments.output)
+    directory = output_directory(arguments.output)
     everything = [*bundles, *composed]
     start = _start(config)
     files = SessionFiles(directory, arguments.mode, arguments.seed, robot.name, plans, everything, start=start)
     problem: BaseException | None = None
     try:
-        with _Interruption() as interruption:
+        with Interruption() as interruption:
             _run_trials(arguments, robot, graph, plans, bundles, files, interruption)
     except (MaxentRobotError, KeyboardInterrupt) as error:
         problem = error
@@ -121,6 +129,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _require_insertions(bundles: Sequence[SkillBundle]) -> None:
+    for bundle in bundles:
+        if not bundle.manifest.layout.inserts:
+            raise ConfigError(f"--skills: '{bundle.manifest.name}' does not insert: maxent-robot demo hockey plays it")
+
+
 def _run_trials(
     arguments: argparse.Namespace,
     robot: RobotConfig,
@@ -128,7 +142,7 @@ def _run_trials(
     plans: Sequence[TrialPlan],
     bundles: Sequence[SkillBundle],
     files: SessionFiles,
-    interruption: _Interruption,
+    interruption: Interruption,
 ) -> None:
     """Bring the graph up, run the trials, and end every process, whatever happens."""
     import rclpy
@@ -140,7 +154,7 @@ def _run_trials(
     from sim.plug.connectors import CONNECTORS
 
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    domain_id = _free_domain() if arguments.domain_id is None else arguments.domain_id
+    domain_id = free_domain() if arguments.domain_id is None else arguments.domain_id
     recorder = NodeProcess("recorder", "recorder_node", {"output": str(files.recording.resolve())})
     with contextlib.ExitStack() as stack:
         log = stack.enter_context((files.directory / "nodes.log").open("w", encoding="utf-8"))
@@ -171,8 +185,9 @@ def _run_trials(
         runner = TrialRunner(node, robot, manager, setup, loaded_skill=plans[0].skill)
         try:
             for plan in plans:
-                status = _StatusLine(plan, len(plans))
-                result, series = runner.run(plan, status.update)
+                status = StatusLine()
+                head = f"{plan.number:>3}/{len(plans)}  {plan.connector:<8}"
+                result, series = runner.run(plan, partial(_show, status, head))
                 status.clear()
                 files.realtime_factor = node.realtime_factor
                 files.add(result, series)
@@ -209,91 +224,8 @@ def _graph(arguments: argparse.Namespace, config: GraphConfig, first: TrialPlan)
     return graph
 
 
-def _output_directory(chosen: Path | None) -> Path:
-    directory = chosen or Path("reports") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ConfigError(f"--output: '{directory}' exists and is not an empty directory")
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--output: '{directory}' cannot be made: {error.strerror}") from error
-    return directory
-
-
-def _free_domain(listen_s: float = 0.5) -> int:
-    """A ROS domain of 1 to 100 on which no node of this machine is seen: the demo must reach no other arm."""
-    import rclpy
-
-    for attempt in range(10):
-        domain_id = 1 + (os.getpid() + 37 * attempt) % 100
-        context = rclpy.Context()
-        rclpy.init(args=[], context=context, domain_id=domain_id)
-        node = rclpy.create_node("listener", context=context, use_global_arguments=False, enable_rosout=False)
-        try:
-            time.sleep(listen_s)
-            if set(node.get_node_names()) <= {"listener"}:
-                return domain_id
-        finally:
-            node.destroy_node()
-            context.try_shutdown()
-    raise ConfigError("no free ROS domain found: name one with --domain-id")
-
-
-class _Interruption:
-    """Ctrl-C, SIGTERM and SIGHUP end the run where it next asks, so that no process stays behind.
-
-    Raised wherever it came, an interruption is lost in a call of the middleware, which makes a RuntimeError of it. The
-    second one does not wait.
-    """
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def __init__(self) -> None:
-        self._came = False
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt if one came."""
-        if self._came:
-            raise KeyboardInterrupt
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.check()
-        self._came = True
-
-    def __enter__(self) -> _Interruption:
-        self._previous = {number: signal.signal(number, self._note) for number in self.SIGNALS}
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-        if kind is None:
-            self.check()
-
-
-class _StatusLine:
-    """One line that is written over while a trial runs; nothing where standard output is not a terminal."""
-
-    def __init__(self, plan: TrialPlan, total: int) -> None:
-        self._head = f"{plan.number:>3}/{total}  {plan.connector:<8}"
-        self._shown_s = 0.0
-        self._enabled = sys.stdout.isatty()
-
-    def update(self, time_s: float, depth_m: float, force_n: float) -> None:
-        """Show the time, the depth and the force."""
-        now_s = time.monotonic()
-        if self._enabled and now_s - self._shown_s >= STATUS_PERIOD_S:
-            self._shown_s = now_s
-            print(
-                f"\r\x1b[K{self._head}  {time_s:5.2f} s   depth {1e3 * depth_m:6.1f} mm   force {force_n:5.1f} N",
-                end="",
-                flush=True,
-            )
-
-    def clear(self) -> None:
-        """Make room for the result."""
-        if self._enabled:
-            print("\r\x1b[K", end="")
+def _show(status: StatusLine, head: str, time_s: float, depth_m: float, force_n: float) -> None:
+    status.show(f"{head}  {time_s:5.2f} s   depth {1e3 * depth_m:6.1f} mm   force {force_n:5.1f} N")
 
 
 def _line(result: TrialResult, total: int) -> str:

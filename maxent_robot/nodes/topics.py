@@ -8,7 +8,10 @@ from maxent_robot.safety.policy_report import TOPIC as POLICY_TELEMETRY
 __all__ = [
     "CANDIDATE_TWIST",
     "COMMANDED_POSE",
+    "HOCKEY_MALLETS",
     "HOCKEY_PICTURE",
+    "HOCKEY_PUCK",
+    "HOCKEY_SCORE",
     "HOCKEY_TABLE_POSE",
     "MOVE_TARGET",
     "OBSTACLE",
@@ -22,4 +25,5 @@ __all__ = [
 POLICY_OBSERVATION = "policy/observation"
 SUPERVISOR_STATE, SUPERVISOR_FAULT, MOVE_TARGET = "supervisor/state", "supervisor/fault", "supervisor/move_target"
 HOCKEY_TABLE_POSE, HOCKEY_PICTURE = "table_pose", "table_picture"
+HOCKEY_PUCK, HOCKEY_MALLETS, HOCKEY_SCORE = "hockey/puck", "hockey/mallets", "hockey/score"
 COMMANDED_POSE, SOCKET_POSE, OBSTACLE = "commanded_pose", "socket_pose", "obstacle"

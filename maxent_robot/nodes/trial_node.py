@@ -1,14 +1,11 @@
-"""The node `trial_runner`: what one trial needs of the graph, as calls that wait.
+"""The node `trial_runner`: what one trial needs of the graph, as calls that wait (see `waiting_node`).
 
-It lives in the process that runs the trials and is spun by whoever calls it, so there is one thread and no lock: each
-wait lets service answers come in, empties the subscriptions and asks whether the graph is still alive. It commands
-nothing but requests to the supervisor and, in rehearsal, to the simulated arm.
+It commands nothing but requests to the supervisor and, in rehearsal, to the simulated arm.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,33 +19,16 @@ from numpy.typing import NDArray
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
-from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose_from_msg, pose_stamped, stamp_to_s
-from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import RELIABLE
 from maxent_robot.nodes.topics import MOVE_TARGET, OBSTACLE, POLICY_TELEMETRY, SOCKET_POSE, SUPERVISOR_STATE
-
-POLL_PERIOD_S = 0.02
-ANSWER_TIMEOUT_S = 10.0
-
-_STREAM = QoSProfile(depth=256, reliability=ReliabilityPolicy.BEST_EFFORT)
-_EVENTS = QoSProfile(depth=64, reliability=ReliabilityPolicy.RELIABLE)
-_LATCHED_EVENTS = QoSProfile(
-    depth=64, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)
-
-
-class TrialError(MaxentRobotError):
-    """A trial cannot go on: a part of the graph does not answer or refuses."""
+from maxent_robot.nodes.waiting_node import EVENTS, LATCHED_EVENTS, STREAM, TrialError, WaitingNode
 
 
 @dataclass(frozen=True)
@@ -79,39 +59,38 @@ class SupervisorView:
     fault: str = ""
     interventions: Mapping[str, int] = field(default_factory=dict)
 
+    @staticmethod
+    def of(message: DiagnosticStatus) -> SupervisorView:
+        """What a message of `supervisor/state` says."""
+        values = diagnostic_values(message)
+        prefix = "interventions_"
+        return SupervisorView(
+            state=message.message,
+            source=values.get("source", ""),
+            move=values.get("move", ""),
+            move_count=int(values.get("move_count", "0")),
+            fault=values.get("faults", "").split(", ", 1)[0],
+            interventions={key.removeprefix(prefix): int(n) for key, n in values.items() if key.startswith(prefix)},
+        )
 
-class TrialNode(Node):
+
+class TrialNode(WaitingNode):
     """See the module. `alive` raises when a process of the graph has ended; it is asked on every wait."""
 
     def __init__(self, robot: RobotConfig, context: Context, alive: Callable[[], None], namespace: str = "") -> None:
-        super().__init__(
-            "trial_runner",
-            context=context,
-            namespace=namespace or None,
-            use_global_arguments=False,
-            enable_rosout=False,
-        )
+        super().__init__("trial_runner", context, alive, _SERVICES, namespace)
         self._robot = robot
         self._chain = robot.chain()
-        self._alive = alive
-        self._executor = SingleThreadedExecutor(context=context)
-        self._executor.add_node(self)
-        # Made now: a server drops its answer where it has not discovered the client yet.
-        self._service_clients: dict[str, Any] = {
-            service: self.create_client(kind, service) for service, kind in _SERVICES.items()
-        }
         self._move_publisher = self.create_publisher(PoseStamped, MOVE_TARGET, RELIABLE)
         topics = robot.topics
-        self._readers: list[tuple[PolledSubscription, Callable[[Any], None]]] = [
-            (PolledSubscription(self, JointState, topics.joint_states, _STREAM), self._on_joint_state),
-            (PolledSubscription(self, WrenchStamped, topics.wrench, _STREAM), self._on_wrench),
-            (PolledSubscription(self, PoseStamped, "sim_arm/insertion", _STREAM), self._on_insertion),
-            (PolledSubscription(self, Odometry, OBSTACLE, _STREAM), self._on_obstacle),
-            (PolledSubscription(self, PoseStamped, SOCKET_POSE, _LATCHED_EVENTS), self._on_socket),
-            (PolledSubscription(self, DiagnosticStatus, SUPERVISOR_STATE, _LATCHED_EVENTS), self._on_state),
-            (PolledSubscription(self, DiagnosticStatus, POLICY_TELEMETRY, _EVENTS), self._on_telemetry),
-            (PolledSubscription(self, DiagnosticStatus, "sim_arm/diagnostics", _EVENTS), self._on_diagnostics),
-        ]
+        self.read(JointState, topics.joint_states, STREAM, self._on_joint_state)
+        self.read(WrenchStamped, topics.wrench, STREAM, self._on_wrench)
+        self.read(PoseStamped, "sim_arm/insertion", STREAM, self._on_insertion)
+        self.read(Odometry, OBSTACLE, STREAM, self._on_obstacle)
+        self.read(PoseStamped, SOCKET_POSE, LATCHED_EVENTS, self._on_socket)
+        self.read(DiagnosticStatus, SUPERVISOR_STATE, LATCHED_EVENTS, self._on_state)
+        self.read(DiagnosticStatus, POLICY_TELEMETRY, EVENTS, self._on_telemetry)
+        self.read(DiagnosticStatus, "sim_arm/diagnostics", EVENTS, self._on_diagnostics)
         self.supervisor = SupervisorView()
         self.socket: Pose | None = None
         self.socket_count = 0
@@ -155,41 +134,6 @@ class TrialNode(Node):
         taken, self._nearest_m = self._nearest_m, math.inf
         return taken
 
-    def poll(self) -> None:
-        """Take in what has come, and raise if the graph is not alive."""
-        self._alive()
-        self._executor.spin_once(timeout_sec=0.0)
-        for subscription, read in self._readers:
-            for received in subscription.take():
-                read(received.message)
-
-    def wait(self, done: Callable[[], bool], what: str, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
-        """Poll until `done()`.
-
-        Raises:
-            TrialError: it is not within `timeout_s`; the message names `what`.
-        """
-        deadline = time.monotonic() + timeout_s
-        while True:
-            self.poll()
-            if done():
-                return
-            if time.monotonic() > deadline:
-                raise TrialError(f"{what}: not within {timeout_s:g} s")
-            time.sleep(POLL_PERIOD_S)
-
-    def pause(self, duration_s: float) -> None:
-        """Poll for a time."""
-        end = time.monotonic() + duration_s
-        while time.monotonic() < end:
-            self.poll()
-            time.sleep(POLL_PERIOD_S)
-
-    def trigger(self, service: str) -> tuple[bool, str]:
-        """Call a std_srvs/Trigger service: whether it did it, and what it said."""
-        response = self._call(service, Trigger.Request())
-        return bool(response.success), str(response.message)
-
     def set_parameters_of(self, node: str, values: Mapping[str, bool | int | float | str]) -> None:
         """Set parameters of another node.
 
@@ -199,7 +143,7 @@ class TrialNode(Node):
         messages: list[ParameterMessage] = [
             Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
         ]
-        response = self._call(f"{node}/set_parameters", SetParameters.Request(parameters=messages))
+        response = self.call(f"{node}/set_parameters", SetParameters.Request(parameters=messages))
         for (name, value), result in zip(values.items(), response.results, strict=True):
             if not result.successful:
                 raise TrialError(f"{node}: parameter {name} = {value!r} refused: {result.reason}")
@@ -214,26 +158,6 @@ class TrialNode(Node):
             timeout_s,
         )
         return self.supervisor.move
-
-    def close(self) -> None:
-        """Leave the graph."""
-        for subscription, _ in self._readers:
-            subscription.destroy()
-        self._readers = []
-        self._executor.shutdown()
-        self.destroy_node()
-
-    def _call(self, service: str, request: Any) -> Any:
-        client = self._service_clients[service]
-        self.wait(client.service_is_ready, f"service {service}")
-        future = client.call_async(request)
-        deadline = time.monotonic() + ANSWER_TIMEOUT_S
-        while not future.done():
-            self._alive()
-            self._executor.spin_until_future_complete(future, timeout_sec=0.1)
-            if time.monotonic() > deadline:
-                raise TrialError(f"answer of service {service}: not within {ANSWER_TIMEOUT_S:g} s")
-        return future.result()
 
     def _on_joint_state(self, message: JointState) -> None:
         self._positions = joint_positions(message, self._robot.joint_names)
@@ -262,16 +186,7 @@ class TrialNode(Node):
         self.socket_count += 1
 
     def _on_state(self, message: DiagnosticStatus) -> None:
-        values = diagnostic_values(message)
-        prefix = "interventions_"
-        self.supervisor = SupervisorView(
-            state=message.message,
-            source=values.get("source", ""),
-            move=values.get("move", ""),
-            move_count=int(values.get("move_count", "0")),
-            fault=values.get("faults", "").split(", ", 1)[0],
-            interventions={key.removeprefix(prefix): int(n) for key, n in values.items() if key.startswith(prefix)},
-        )
+        self.supervisor = SupervisorView.of(message)
 
     def _on_diagnostics(self, message: DiagnosticStatus) -> None:
         values = diagnostic_values(message)

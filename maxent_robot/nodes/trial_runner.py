@@ -13,7 +13,8 @@ import numpy as np
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
-from maxent_robot.nodes.trial_node import POLL_PERIOD_S, TrialError, TrialNode
+from maxent_robot.nodes.trial_node import TrialNode
+from maxent_robot.nodes.waiting_node import POLL_PERIOD_S, TrialError
 from maxent_robot.safety.wrench import WrenchFilter
 from maxent_robot.trials.outcome import InsertionJudge, SuccessCriterion, TrialResult
 from maxent_robot.trials.protocol import (

@@ -38,7 +38,7 @@ class JointLimiter:
     def __init__(self, robot: RobotConfig, limits: JointLimits) -> None:
         self._low = robot.joint_values("position_min") + limits.position_margin_rad
         self._high = robot.joint_values("position_max") - limits.position_margin_rad
-        self._maximum = robot.joint_values("velocity_max") * limits.velocity_fraction
+        self._maximum = robot.joint_values("velocity_max") * limits.velocity_fraction * limits.command_fraction
         self._offset = robot.joint_values("braking_offset")
         braking, acceleration = robot.joint_values("braking_deceleration"), robot.joint_values("acceleration_max")
         self._deceleration = np.where(braking > 0.0, braking, acceleration)

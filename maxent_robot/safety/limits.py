@@ -137,6 +137,9 @@ class JointLimits:
 
     position_margin_rad: float = setting(0.05, unit="rad", minimum=0.0, maximum=0.5, doc="kept from each limit")
     velocity_fraction: float = setting(1.0, minimum=0.05, maximum=1.5, doc="of each velocity limit")
+    command_fraction: float = setting(
+        1.0, minimum=0.05, maximum=1.0, doc="of that, what a command may ask for; less for an arm that overshoots"
+    )
     acceleration_fraction: float = setting(1.0, minimum=0.05, maximum=5.0, doc="of each acceleration limit")
     acceleration_window_s: float = setting(
         0.05, unit="s", minimum=0.01, maximum=0.5, doc="time that the measured acceleration is the mean of"

@@ -34,7 +34,7 @@ HOCKEY_FRAME_SIZE = sum(field.size for field in HOCKEY_FIELDS)
 HOCKEY_OBSERVATION_SIZE = len(HOCKEY_AGES) * HOCKEY_FRAME_SIZE
 
 HOCKEY_AXES: tuple[ActionAxis, ...] = (
-    ActionAxis("linear_x", "player", "m/s", 0.7),
+    ActionAxis("linear_x", "player", "m/s", 0.6),
     ActionAxis("linear_y", "player", "m/s", 1.0),
 )
 HOCKEY_MAXIMUM: Array = np.array([axis.maximum for axis in HOCKEY_AXES])

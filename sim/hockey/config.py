@@ -23,7 +23,7 @@ class Mallet:
     radius_m: float = setting(0.04815, unit="m", minimum=0.01, maximum=0.1)
     mass_kg: float = setting(6.0, unit="kg", minimum=0.5, maximum=20.0, doc="of the arm, seen at its end")
     stiffness_n_m: float = setting(2000.0, unit="N/m", minimum=100.0, maximum=10000.0)
-    damping_ratio: float = setting(0.64, minimum=0.1, maximum=2.0, doc="of the arm, which has more than its impedance")
+    damping_ratio: float = setting(0.82, minimum=0.1, maximum=2.0, doc="of the arm, which has more than its impedance")
     force_max_n: float = setting(120.0, unit="N", minimum=5.0, maximum=200.0, doc="of the spring: stiffness x leash")
     acceleration_m_s2: float = setting(8.0, unit="m/s^2", minimum=0.5, maximum=100.0, doc="of the target")
     zone_x_m: Range = setting((-0.82, -0.48), unit="m", doc="of the target, for the home player")

@@ -15,6 +15,7 @@ from sim.hockey.mallets import move_targets
 from sim.hockey.planar import PlanarTable
 from sim.hockey.state import Array, TableState
 
+_HELD = ("mallets", "mallet_velocities", "targets", "target_velocities")
 SIDES = (1.0, -1.0)
 """Of the home and the away player: their frames are turned by half a turn."""
 
@@ -31,6 +32,13 @@ class DrivenTable(PlanarTable):
         super().__init__(config, n)
         self._ahead = self.state.mallets.copy()
 
+    def place(self, state: TableState, index: Any = ...) -> None:
+        """Put the pucks of the places `index` where `state` says; the mallets stay where they are held."""
+        held = {name: value[index].copy() for name, value in self.state.as_dict().items() if name in _HELD}
+        super().place(state, index)
+        for name, value in held.items():
+            getattr(self.state, name)[index] = value
+
     def lead(self, mallets: Array) -> None:
         """Where the mallets (n, 2, 2) are to be at the end of the next piece [m]."""
         self._ahead[...] = mallets
@@ -44,8 +52,7 @@ class DrivenTable(PlanarTable):
 class ArmTable(DrivenTable):
     """n tables with two simulated arms each, which follow targets that move by the law of `move_targets`.
 
-    The arms stay where they are when a table is placed anew: they are no pucks. All arms are stepped in one thread,
-    so this is for tens of games and not for training.
+    All arms are stepped one after the other, so this is for tens of games and not for training.
 
     Args:
         config: of all of them.
@@ -62,14 +69,6 @@ class ArmTable(DrivenTable):
         self._quaternion, self._height_m = home.quaternion, float(home.position[2])
         self._lead_arms()
         self._take(self._ahead)
-
-    def place(self, state: TableState, index: Any = ...) -> None:
-        """Put the pucks of the places `index` where `state` says; the arms stay."""
-        arms = {name: value[index].copy() for name, value in self.state.as_dict().items() if "puck" not in name}
-        arms.pop("spin")
-        super().place(state, index)
-        for name, value in arms.items():
-            getattr(self.state, name)[index] = value
 
     def _move_mallets(self, velocity: Array) -> Array:
         move_targets(self.state, velocity, self.config)

@@ -161,6 +161,11 @@ class HockeyTask:
         happened = self.court.step(action)
         call = self.referee.watch(self.state)
         self.time_s += self.config.table.control_period_s
+        if self.config.task == "duel":
+            # What comes back is there to be touched and shot again.
+            back = self._shot & (self.state.puck[:, 0] < 0.0)
+            self.touched &= ~back
+            self._shot &= ~back
         self.touched |= happened.touched[:, HOME]
         return happened, call
 

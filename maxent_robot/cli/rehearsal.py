@@ -1,0 +1,102 @@
+"""What rehearsals share: a place for the results, a ROS domain of their own, an end that leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from maxent_robot.errors import ConfigError
+
+STATUS_PERIOD_S = 0.1
+
+
+def output_directory(chosen: Path | None) -> Path:
+    """The directory for the results, made and empty: the chosen one, or one named by the time.
+
+    Raises:
+        ConfigError: it exists and is not empty, or can't be made.
+    """
+    directory = chosen or Path("reports") / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ConfigError(f"--output: '{directory}' exists and is not an empty directory")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--output: '{directory}' cannot be made: {error.strerror}") from error
+    return directory
+
+
+def free_domain(listen_s: float = 0.5) -> int:
+    """A ROS domain of 1 to 100 on which no node of this machine is seen: the demo must reach no other arm."""
+    import rclpy
+
+    for attempt in range(10):
+        domain_id = 1 + (os.getpid() + 37 * attempt) % 100
+        context = rclpy.Context()
+        rclpy.init(args=[], context=context, domain_id=domain_id)
+        node = rclpy.create_node("listener", context=context, use_global_arguments=False, enable_rosout=False)
+        try:
+            time.sleep(listen_s)
+            if set(node.get_node_names()) <= {"listener"}:
+                return domain_id
+        finally:
+            node.destroy_node()
+            context.try_shutdown()
+    raise ConfigError("no free ROS domain found: name one with --domain-id")
+
+
+class Interruption:
+    """Ctrl-C, SIGTERM and SIGHUP end the run where it next asks, so that no process stays behind.
+
+    Raised wherever it came, an interruption is lost in a call of the middleware, which makes a RuntimeError of it. The
+    second one does not wait.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if one came."""
+        if self._came:
+            raise KeyboardInterrupt
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.check()
+        self._came = True
+
+    def __enter__(self) -> Interruption:
+        self._previous = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        if kind is None:
+            self.check()
+
+
+class StatusLine:
+    """One line that is written over; nothing where standard output is not a terminal."""
+
+    def __init__(self) -> None:
+        self._shown_s = 0.0
+        self._enabled = sys.stdout.isatty()
+
+    def show(self, text: str) -> None:
+        """Write it, but not too often."""
+        now_s = time.monotonic()
+        if self._enabled and now_s - self._shown_s >= STATUS_PERIOD_S:
+            self._shown_s = now_s
+            print(f"\r\x1b[K{text}", end="", flush=True)
+
+    def clear(self) -> None:
+        """Make room for a line that stays."""
+        if self._enabled:
+            print("\r\x1b[K", end="")

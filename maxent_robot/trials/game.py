@@ -1,0 +1,84 @@
+"""What a game of hockey between two arms has come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PLAYERS = ("home", "away")
+
+
+@dataclass(frozen=True)
+class GameEvent:
+    """A rally that has ended: when [s of play], how, and the score then."""
+
+    time_s: float
+    text: str
+    score: str
+
+
+@dataclass(frozen=True)
+class GameResult:
+    """One game.
+
+    Attributes:
+        game: number, from 1.
+        goals: of home and away, those for faults among them.
+        faults: of each, for holding the puck.
+        rallies: that were served.
+        time_s: of play.
+        stopped: why it did not come to its end, for example `home: JOINT_VELOCITY`; empty where it did.
+        events: how the rallies ended.
+        interventions: of each player's supervisor in this game, by kind.
+        latency_ms: median and 95th percentile of each player's actions, from the joint state to the action.
+        trace: (n, 7) time [s], puck, home mallet and away mallet [m], frame `table`.
+    """
+
+    game: int
+    goals: tuple[int, int]
+    faults: tuple[int, int]
+    rallies: int
+    time_s: float
+    stopped: str
+    events: Sequence[GameEvent]
+    interventions: Mapping[str, Mapping[str, int]]
+    latency_ms: Mapping[str, tuple[float, float]]
+    trace: NDArray[np.float64] = field(repr=False)
+
+    @property
+    def winner(self) -> str:
+        """`home`, `away` or `draw`; empty for a game that was stopped."""
+        if self.stopped:
+            return ""
+        home, away = self.goals
+        return "draw" if home == away else PLAYERS[0] if home > away else PLAYERS[1]
+
+    def figures(self) -> dict[str, Any]:
+        """Everything but the trace, for a JSON file."""
+        return {
+            "game": self.game,
+            "goals": list(self.goals),
+            "faults": list(self.faults),
+            "winner": self.winner,
+            "stopped": self.stopped,
+            "rallies": self.rallies,
+            "time_s": self.time_s,
+            "events": [{"time_s": event.time_s, "text": event.text, "score": event.score} for event in self.events],
+            "interventions": {player: dict(kinds) for player, kinds in self.interventions.items()},
+            "latency_ms": {player: list(values) for player, values in self.latency_ms.items()},
+            "top_speed_m_s": {player: self.top_speed_m_s(player) for player in PLAYERS},
+        }
+
+    def top_speed_m_s(self, player: str) -> float:
+        """Greatest speed of a player's mallet."""
+        if len(self.trace) < 2:
+            return 0.0
+        start = 3 + 2 * PLAYERS.index(player)
+        steps = np.diff(self.trace[:, start : start + 2], axis=0)
+        elapsed = np.diff(self.trace[:, 0])
+        usable = elapsed > 1e-3
+        return float((np.linalg.norm(steps[usable], axis=1) / elapsed[usable]).max()) if usable.any() else 0.0
