@@ -60,8 +60,11 @@ def test_a_trained_player_becomes_a_skill_that_is_evaluated_beside_the_script(
     assert main(["evaluate", "skills/keeper_of_a_minute", "--modes", "spiral"]) == 2
     assert "'spiral' is not one of mean, sample, script" in capsys.readouterr().err
 
-    with pytest.raises(ContractError, match=r"is for task 'hockey', this node inserts plugs"):
-        check_contract(manifest, load_robot("sim_hockey"))
+    check_contract(manifest, load_robot("sim_hockey"))
+    with pytest.raises(ContractError, match=r"assumes impedance.stiffness_translation 2000.0, robot 'sim' has 800.0"):
+        check_contract(manifest, load_robot("sim"))
+    assert main(["demo", "--skills", "skills/keeper_of_a_minute"]) == 2
+    assert "'keeper_of_a_minute' does not insert: maxent-robot demo hockey plays it" in capsys.readouterr().err
     seen = np.random.default_rng(0).normal(size=(4, HOCKEY_OBSERVATION_SIZE)).astype(np.float32)
     mean, sample = (SkillPlayer(bundle, mode, 1)(seen) for mode in ("mean", "sample"))
     assert mean.shape == sample.shape == (4, 2)
