@@ -12,22 +12,25 @@ from onnx import TensorProto, helper, numpy_helper
 from maxent_robot.control.robot import load_robot
 from maxent_robot.skill import ACTION_AXES, ACTION_SIZE, HISTORY_AGES, OBSERVATION_FIELDS, OBSERVATION_SIZE
 from maxent_robot.skill.bundle import SkillBundle, write_bundle
+from maxent_robot.skill.hockey import HOCKEY_AGES, HOCKEY_AXES, HOCKEY_FIELDS
 from maxent_robot.skill.manifest import SkillManifest, TrainingRecord
 from maxent_robot.skill.observation import observation_scale
 
 HIDDEN = 16
 
 
-def actor_onnx(seed: int = 0, log_std: float = -1.0, scale: np.ndarray | None = None) -> bytes:
+def actor_onnx(
+    seed: int = 0, log_std: float = -1.0, scale: np.ndarray | None = None, actions: int = ACTION_SIZE
+) -> bytes:
     """An actor with one hidden layer; log_std varies around the given value with the observation."""
     rng = np.random.default_rng(seed)
     scale = observation_scale() if scale is None else scale
     weights = {
         "scale": scale,
         "w1": rng.normal(0, len(scale) ** -0.5, (len(scale), HIDDEN)),
-        "w_mean": rng.normal(0, HIDDEN**-0.5, (HIDDEN, ACTION_SIZE)),
-        "w_std": rng.normal(0, 0.1, (HIDDEN, ACTION_SIZE)),
-        "b_std": np.full(ACTION_SIZE, log_std),
+        "w_mean": rng.normal(0, HIDDEN**-0.5, (HIDDEN, actions)),
+        "w_std": rng.normal(0, 0.1, (HIDDEN, actions)),
+        "b_std": np.full(actions, log_std),
     }
     nodes = [
         helper.make_node("Div", ["observation", "scale"], ["x"]),
@@ -37,19 +40,21 @@ def actor_onnx(seed: int = 0, log_std: float = -1.0, scale: np.ndarray | None = 
         helper.make_node("MatMul", ["a", "w_std"], ["s"]),
         helper.make_node("Add", ["s", "b_std"], ["log_std"]),
     ]
-    return _model(nodes, {"observation": len(scale)}, {"mean": ACTION_SIZE, "log_std": ACTION_SIZE}, weights)
+    return _model(nodes, {"observation": len(scale)}, {"mean": actions, "log_std": actions}, weights)
 
 
-def critic_onnx(seed: int = 0, heads: int = 2, observation: int = OBSERVATION_SIZE) -> bytes:
+def critic_onnx(
+    seed: int = 0, heads: int = 2, observation: int = OBSERVATION_SIZE, actions: int = ACTION_SIZE
+) -> bytes:
     """A linear critic of `heads` heads."""
     rng = np.random.default_rng(seed)
-    size = observation + ACTION_SIZE
+    size = observation + actions
     nodes = [
         helper.make_node("Concat", ["observation", "action"], ["x"], axis=1),
         helper.make_node("MatMul", ["x", "w"], ["q"]),
     ]
     weights = {"w": rng.normal(0, 0.1, (size, heads))}
-    return _model(nodes, {"observation": observation, "action": ACTION_SIZE}, {"q": heads}, weights)
+    return _model(nodes, {"observation": observation, "action": actions}, {"q": heads}, weights)
 
 
 def manifest(name: str = "random_skill", **changes: Any) -> SkillManifest:
@@ -85,9 +90,30 @@ def make_bundle(directory: Path, name: str = "random_skill", seed: int = 0, **ch
     made = manifest(name, **changes)
     frame = np.concatenate([np.full(field.size, field.scale) for field in made.observation])
     scale = np.tile(frame, len(made.history_ages))
+    actions = len(made.action)
     return write_bundle(
-        directory / name, made, actor_onnx(seed, scale=scale), critic_onnx(seed, observation=len(scale))
+        directory / name,
+        made,
+        actor_onnx(seed, scale=scale, actions=actions),
+        critic_onnx(seed, observation=len(scale), actions=actions),
     )
+
+
+def make_hockey_bundle(directory: Path, name: str = "random_player", seed: int = 0, **changes: Any) -> SkillBundle:
+    """Write a bundle that plays hockey at random, for the robot `sim_hockey`."""
+    description = load_robot("sim_hockey")
+    hockey = {
+        "task": "hockey",
+        "connector": "none",
+        "robot": "sim_hockey",
+        "observation": HOCKEY_FIELDS,
+        "history_ages": HOCKEY_AGES,
+        "action": HOCKEY_AXES,
+        "policy_period_s": 0.02,
+        "impedance": description.impedance,
+        "T_flange_tcp": description.T_flange_tcp,
+    }
+    return make_bundle(directory, name, seed, **(hockey | changes))
 
 
 def _model(nodes: list[Any], inputs: dict[str, int], outputs: dict[str, int], weights: dict[str, Any]) -> bytes:
