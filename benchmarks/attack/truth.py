@@ -220,8 +220,8 @@ class Truth:
         return float(self.contact_n[window].max()) if window.any() else 0.0
 
 
-def load_truth(path: Path, bounds: Bounds) -> Truth:
-    """Read what the observer wrote."""
+def load_truth(path: Path, bounds: Bounds, model: mujoco.MjModel | None = None) -> Truth:
+    """Read what the observer wrote; `model` has the arm with its site tcp, that with a plug where it is not given."""
     with np.load(path) as arrays:
         joints, contact, target = (arrays[name] for name in ("joints", "contact", "target"))
         texts = {
@@ -233,7 +233,7 @@ def load_truth(path: Path, bounds: Bounds) -> Truth:
     pairs = np.linalg.norm(0.5 * (force[1:] + force[:-1]), axis=1) if len(force) > 1 else np.zeros(0)
     return Truth(
         bounds=bounds,
-        motion=_motion(joints),
+        motion=_motion(joints, model or build_model(load_robot("sim"), "two_pin", 0.0003, 0.001)),
         contact_s=contact[1:, 0],
         contact_n=pairs,
         target_s=target[:, 0] if len(target) else np.zeros(0),
@@ -244,8 +244,7 @@ def load_truth(path: Path, bounds: Bounds) -> Truth:
     )
 
 
-def _motion(joints: Array) -> TrueMotion:
-    model = build_model(load_robot("sim"), "two_pin", 0.0003, 0.001)
+def _motion(joints: Array, model: mujoco.MjModel) -> TrueMotion:
     data, site = mujoco.MjData(model), model.site("tcp").id
     positions, velocities = joints[:, 2 : 2 + _JOINTS], joints[:, 2 + _JOINTS :]
     tcp = np.zeros((len(joints), 3))

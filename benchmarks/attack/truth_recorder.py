@@ -1,6 +1,6 @@
 """The independent observer: a process of its own that writes down what truly happens, and decides nothing.
 
-    python benchmarks/attack/truth_recorder.py OUTPUT.npz
+    python benchmarks/attack/truth_recorder.py OUTPUT.npz [NAMESPACE]
 
 It imports nothing of maxent_robot. Every message is stamped with the steady clock on arrival, which all processes of
 this machine share. SIGTERM ends it and writes the file.
@@ -32,8 +32,8 @@ _LATCHED = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE, durabili
 class TruthRecorder(Node):
     """Keeps (arrival, values) of true joints and contact, targets, states and faults, and when twists came."""
 
-    def __init__(self) -> None:
-        super().__init__("truth_recorder", enable_rosout=False)
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__("truth_recorder", namespace=namespace, enable_rosout=False)
         self.rows: dict[str, list[tuple[float, ...]]] = {"joints": [], "contact": [], "target": [], "twist": []}
         self.texts: dict[str, list[tuple[float, str]]] = {"state": [], "fault": []}
         self.create_subscription(JointState, "sim_arm/truth/joint_states", self._on_joints, _DEEP)
@@ -84,7 +84,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
-    recorder = TruthRecorder()
+    recorder = TruthRecorder(sys.argv[2] if len(sys.argv) > 2 else None)
     executor = SingleThreadedExecutor()
     executor.add_node(recorder)
     while not ended:

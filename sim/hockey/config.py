@@ -138,7 +138,7 @@ class HockeyConfig:
     )
     shot_m_s: Range = setting((3.0, 5.0), unit="m/s", minimum=0.1, maximum=10.0, doc="task defend, uniform")
     time_limit_s: float = setting(3.0, unit="s", minimum=0.5, maximum=60.0)
-    physics: str = setting("numpy", choices=("numpy", "mujoco"))
+    physics: str = setting("numpy", choices=("numpy", "mujoco", "arms"), doc="arms: simulated FR3s hold the mallets")
     table: TableConfig = setting(TableConfig())
     sensing: Sensing = setting(Sensing())
     rules: Rules = setting(Rules())

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maxent_robot.control.robot import load_robot
 from sim.hockey.config import HockeyConfig
 from sim.hockey.court import Court
 from sim.hockey.launches import puck_in_reach, shot_on_goal
@@ -48,7 +49,15 @@ class Outcome:
 
 
 def make_table(config: HockeyConfig, n: int) -> Table:
-    """The physics that the settings name."""
+    """The physics that the settings name.
+
+    Raises:
+        ConfigError: no robot of the name in the settings, where arms hold the mallets.
+    """
+    if config.physics == "arms":
+        from sim.hockey.driven import ArmTable
+
+        return ArmTable(config.table, n, load_robot(config.robot))
     return PlanarTable(config.table, n) if config.physics == "numpy" else MujocoTable(config.table, n)
 
 
