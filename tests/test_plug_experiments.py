@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -131,6 +132,12 @@ def test_modes_are_compared_pair_by_pair_and_the_worst_is_named(tmp_path: Path) 
         assert low < found["difference"] < high
         assert cells[-1]["modes"]["spiral"]["episodes"] == 40
     worst = sampler_modes.worst_differences(cells)
+    assert sampler_modes.known_worse(cells)["comparisons"] == 2 * len(cells)
+    worse = copy.deepcopy(cells)
+    worse[1]["modes"]["gated"] |= {"difference": -0.05, "difference_interval": [-0.07, -0.03]}
+    assert sampler_modes.known_worse(worse)["rejected"] == [
+        f"`gated`, {worse[1]['policy']}, {worse[1]['circumstance']}"
+    ]
     assert worst["retry"][0] == min(cell["modes"]["retry"]["difference"] for cell in cells)
     page = sampler_modes.page({"cells": cells, "worst": worst})
     assert f"`retry` {100 * worst['retry'][0]:+.1f} points ({worst['retry'][1]})" in page
