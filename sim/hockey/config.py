@@ -120,7 +120,9 @@ class Reward:
     approach: float = setting(0.002, minimum=0.0, doc="per period until the first touch: -distance to the puck / 0.3 m")
     shot: float = setting(0.05, minimum=0.0, doc="once, as the puck leaves over the middle: its speed in m/s")
     aim: float = setting(
-        0.5, minimum=0.0, doc="once, then too: exp(-y / goal width) where its way, rims included, crosses the goal line"
+        0.5,
+        minimum=0.0,
+        doc="once, then too: exp(-y / goal width) where its way crosses the goal line; 0 for a way that is barred",
     )
     action: float = setting(0.002, minimum=0.0, doc="per period, -mean square action")
     jerk: float = setting(0.005, minimum=0.0, doc="per period, -mean square change of action")

@@ -37,8 +37,11 @@ class Crossing:
     bounces: NDArray[np.int64]
 
 
-def crossing(position: Array, velocity: Array, spin: Array, line_x: float, config: TableConfig) -> Crossing:
-    """Where pucks at `position` (n, 2) with `velocity` (n, 2) and `spin` (n,) cross x = `line_x`, in frame `table`."""
+def crossing(position: Array, velocity: Array, spin: Array, line_x: float | Array, config: TableConfig) -> Crossing:
+    """Where pucks at `position` (n, 2) with `velocity` (n, 2) and `spin` (n,) cross x = `line_x`, in frame `table`.
+
+    The line may be another one for each, (n,).
+    """
     n = len(position)
     position, velocity, spin = position.copy(), velocity.copy(), spin.copy()
     y, time_s = np.full(n, np.nan), np.full(n, np.inf)

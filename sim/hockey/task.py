@@ -190,8 +190,15 @@ class HockeyTask:
             return scored | ((sent_back | stopped) & ~conceded), conceded
         if self.config.task == "hit":
             returned = self.touched & self._shot & (x < 0.0)
-            return scored, conceded | (returned & ~scored)
+            return scored, conceded | ((returned | (self._shot & self._falls_short())) & ~scored)
         return scored | (fault == -1), conceded | (fault == 1)
+
+    def _falls_short(self) -> NDArray[np.bool_]:
+        """(n,) whether drag leaves the puck less of a way than there is to the away goal."""
+        table, (x, y) = self.config.table, self.state.puck.T
+        to_goal = np.hypot(0.5 * table.length_m - x, np.maximum(np.abs(y) - 0.5 * table.goal_width_m, 0.0))
+        speed = np.linalg.norm(self.state.puck_velocity, axis=1)
+        return np.asarray(speed < table.puck.drag_1_s * to_goal)
 
     def _terms(
         self,
@@ -220,10 +227,20 @@ class HockeyTask:
         }
 
     def _aim(self, shots: NDArray[np.bool_]) -> Array:
-        """How well (n,) the pucks of the games `shots` are aimed at the away goal, in 0 to 1; 0 for the others."""
+        """How well (n,) the pucks of the games `shots` are aimed at the away goal, in 0 to 1; 0 for the others.
+
+        A shot at the opponent, where it is now, is aimed at nothing.
+        """
         state, table, aim = self.state, self.config.table, np.zeros(self.n)
-        path = crossing(state.puck[shots], state.puck_velocity[shots], state.spin[shots], 0.5 * table.length_m, table)
-        aim[shots] = np.nan_to_num(np.exp(-np.abs(path.y) / table.goal_width_m))
+        if not shots.any():
+            return aim
+        ahead = state.puck[shots], state.puck_velocity[shots], state.spin[shots]
+        mallet = state.mallets[shots, AWAY]
+        into = crossing(*ahead, 0.5 * table.length_m, table).y
+        past = crossing(*ahead, mallet[:, 0], table).y
+        with np.errstate(invalid="ignore"):
+            free = ~(np.abs(past - mallet[:, 1]) < table.touch_m)
+        aim[shots] = free * np.nan_to_num(np.exp(-np.abs(into) / table.goal_width_m))
         return aim
 
     def state_dict(self) -> dict[str, Any]:
