@@ -117,6 +117,11 @@ class TrainerConfig:
     target_force_n: float = setting(
         0.0, unit="N", minimum=0.0, doc="bound on the 95th percentile of peak force; 0 is none"
     )
+    best_by: str = setting(
+        "success",
+        choices=("success", "return"),
+        doc="what the best policy is chosen by; the mean return counts what a failure costs too",
+    )
     minimum_steps: int = setting(0, minimum=0, doc="environment steps before training may stop early")
     deployable_critic_updates: int = setting(5_000, minimum=1, doc="updates of the critic that goes into the bundle")
     cost_ramp: CostRampConfig = setting(CostRampConfig(), doc="weight of the force cost")

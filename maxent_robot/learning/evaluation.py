@@ -73,7 +73,7 @@ def describe_evaluation(record: Mapping[str, Any]) -> str:
         return f"mean return {record['mean_return']:.1f} of {record['episodes']} episodes"
     low, high = record["interval"]
     return (
-        f"success {record['successes']}/{record['episodes']} [{low:.3f}, {high:.3f}], "
+        f"success {record['successes']}/{record['episodes']} [{low:.3f}, {high:.3f}], return {record['mean_return']:.3g}, "
         f"median {format_time(record['median_time_s'])}, peak force p95 {record['p95_force_n']:.1f} N"
     )
 
@@ -121,9 +121,9 @@ def evaluation_score(result: EvaluationResult, settings: TrainerConfig) -> float
     """What the best policy is chosen by.
 
     Success, less the relative excess over the bounds on median time and on the 95th percentile of peak force; the mean
-    return where there is no success.
+    return where there is no success, or where the settings say so.
     """
-    if result.success is None:
+    if result.success is None or settings.best_by == "return":
         return result.mean_return
     score = result.success.success
     for value, bound in (

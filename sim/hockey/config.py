@@ -116,7 +116,9 @@ class Reward:
     goal: float = setting(1.0, minimum=0.0, doc="once, for a goal in the other player's net")
     conceded: float = setting(1.0, minimum=0.0, doc="once and negative, for a goal in the own net")
     saved: float = setting(1.0, minimum=0.0, doc="once, for a shot that was stopped or sent back; task defend only")
-    fault: float = setting(0.33, minimum=0.0, doc="once and negative, for holding the puck too long")
+    fault: float = setting(
+        0.33, minimum=0.0, doc="once, negative for holding the puck too long, positive where the opponent does"
+    )
     approach: float = setting(0.002, minimum=0.0, doc="per period until the first touch: -distance to the puck / 0.3 m")
     shot: float = setting(0.05, minimum=0.0, doc="once, as the puck leaves over the middle: its speed in m/s")
     aim: float = setting(

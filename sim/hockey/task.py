@@ -218,7 +218,7 @@ class HockeyTask:
             "goal": reward.goal * (goal == 1),
             "conceded": -reward.conceded * (goal == -1).astype(float),
             "saved": reward.saved * (success & (self.config.task == "defend")),
-            "fault": -reward.fault * (fault == 1).astype(float),
+            "fault": -reward.fault * fault.astype(float),
             "approach": -reward.approach * (distance / 0.3) * (~self.touched & own & attacks),
             "shot": reward.shot * state.puck_velocity[:, 0] * (over & attacks),
             "aim": reward.aim * self._aim(over & attacks),
