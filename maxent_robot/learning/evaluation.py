@@ -73,8 +73,9 @@ def describe_evaluation(record: Mapping[str, Any]) -> str:
         return f"mean return {record['mean_return']:.1f} of {record['episodes']} episodes"
     low, high = record["interval"]
     return (
-        f"success {record['successes']}/{record['episodes']} [{low:.3f}, {high:.3f}], return {record['mean_return']:.3g}, "
-        f"median {format_time(record['median_time_s'])}, peak force p95 {record['p95_force_n']:.1f} N"
+        f"success {record['successes']}/{record['episodes']} [{low:.3f}, {high:.3f}], "
+        f"return {record['mean_return']:.3g}, median {format_time(record['median_time_s'])}, "
+        f"peak force p95 {record['p95_force_n']:.1f} N"
     )
 
 
