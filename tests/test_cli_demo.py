@@ -246,6 +246,7 @@ def test_a_composed_run_past_an_obstacle_with_weights_that_change_on_the_way(dem
         (("--skills", "plug", "--trials", "0"), "trials: 0 trials; allowed is at least 1"),
         (("--skills", "plug", "--output", "."), "--output: '.' exists and is not an empty directory"),
         (("--skills", "no_such_skill"), "no skill 'no_such_skill'"),
+        (("--time-limit", "20"), "--time-limit has no meaning for insertion"),
     ],
 )
 def test_a_mistake_is_one_line_and_starts_nothing(demo: Demo, arguments: tuple[str, ...], expected: str) -> None:

@@ -201,6 +201,8 @@ def test_a_game_from_start_to_report(tmp_path: Path) -> None:
         (["--time-limit", "5"], "--time-limit is 5 s, must be 10 to 7200"),
         (["--home", "plug_insertion"], "--home: skill 'plug_insertion' inserts, must be one that plays hockey"),
         (["--away", "nobody"], "no skill 'nobody'"),
+        (["--mode", "retry"], "--mode retry is for insertions; in hockey: mean, sample, tempered"),
+        (["--trials", "3"], "--trials has no meaning for hockey"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 SKILLS = ("plug_insertion", "usb_insertion")
 MODES = ("mean", "sample", "tempered", "gated", "retry")
+INSERTION_FLAGS = ("trials", "skills", "graph", "robot")
+"""Those that mean nothing in hockey."""
+
 START_TIMEOUT_S = 60.0
 
 
@@ -69,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         MaxentRobotError: a mistake in the arguments, or a node that did not come up, did not answer or died.
     """
+    _refuse_flags_of_the_other(arguments)
     if arguments.what == "hockey":
         return hockey_demo.run(arguments)
     import jinja2  # noqa: F401  what the end needs is asked for at the beginning
@@ -127,6 +131,16 @@ def run(arguments: argparse.Namespace) -> int:
     if problem is not None:
         raise problem
     return 0
+
+
+def _refuse_flags_of_the_other(arguments: argparse.Namespace) -> None:
+    """Raise a ConfigError for a flag that has no meaning for what is demonstrated."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    other = INSERTION_FLAGS if arguments.what == "hockey" else hockey_demo.FLAGS
+    for flag in other:
+        if getattr(arguments, flag) != parser.get_default(flag):
+            raise ConfigError(f"--{flag.replace('_', '-')} has no meaning for {arguments.what}")
 
 
 def _require_insertions(bundles: Sequence[SkillBundle]) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from maxent_robot.trials.game import GameResult
 
 ROBOT, SKILL = "sim_hockey", "hockey_duel"
+FLAGS = ("home", "away", "games", "goals", "time_limit")
+"""Those that mean nothing for insertions."""
+
 START_TIMEOUT_S = 60.0
 
 
@@ -86,9 +89,12 @@ def _graph(arguments: argparse.Namespace) -> tuple[NodeProcess, ...]:
         BundleError: a skill does not verify.
     """
     from maxent_robot.bringup import load_graph, processes
+    from maxent_robot.inference.temperature import HISTORY_FREE_MODES
     from maxent_robot.paths import find_skill
     from maxent_robot.skill.bundle import load_bundle
 
+    if arguments.mode not in (None, *HISTORY_FREE_MODES):
+        raise ConfigError(f"--mode {arguments.mode} is for insertions; in hockey: {', '.join(HISTORY_FREE_MODES)}")
     if arguments.games < 1:
         raise ConfigError(f"--games is {arguments.games}, must be at least 1")
     if not 1 <= arguments.goals <= 100:

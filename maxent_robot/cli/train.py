@@ -23,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
         nargs="?",
-        help="training configuration: plug_insertion, usb_insertion, hockey_defend, hockey_hit, gymnasium, "
-        "gymnasium_crossq or the path of a YAML file (default: with --env gymnasium, or gymnasium_<algo> where there "
-        "is one)",
+        help="training configuration: plug_insertion, usb_insertion, hockey_defend, hockey_hit, hockey_duel, "
+        "gymnasium, gymnasium_crossq or the path of a YAML file (default: with --env gymnasium, or gymnasium_<algo> "
+        "where there is one)",
     )
     parser.add_argument("--env", metavar="ID", help="Gymnasium environment to train on, for example HalfCheetah-v5")
     names = ", ".join(ALGORITHM_NAMES)

@@ -89,6 +89,7 @@ class HockeyTableNode(ManagedNode):
     def activate(self) -> None:
         self._camera.begin(self._table.state, np.arange(1), self._generator)
         self._pacer = RealTimePacer(PERIOD_S, steady_now_s())
+        self._origin_ns = self.get_clock().now().nanoseconds
         self._diagnosed_s = steady_now_s()
         stamp = self.get_clock().now().to_msg()
         for publisher in self._poses:
@@ -148,7 +149,7 @@ class HockeyTableNode(ManagedNode):
 
     def _show(self) -> None:
         """Publish the truth, and a picture where the camera has one."""
-        now_ns = self.get_clock().now().nanoseconds
+        now_ns = self._origin_ns + round(1e9 * self._pacer.scheduled_s)
         state, camera = self._table.state, self._camera
         before_s = float(camera.puck_age_s[0])
         camera.look(state, self._generator)
