@@ -140,6 +140,12 @@ class HockeyConfig:
         ("none",),
         doc="away players, one drawn an episode: none, blocker, keeper, predictor, striker or the path of a skill",
     )
+    memory: float = setting(
+        0.0,
+        minimum=0.0,
+        maximum=1.0,
+        doc="chance that the away player keeps its memory, and stays, from one rally to the next, as it does in a match",
+    )
     shot_m_s: Range = setting((3.0, 5.0), unit="m/s", minimum=0.1, maximum=10.0, doc="task defend, uniform")
     time_limit_s: float = setting(3.0, unit="s", minimum=0.5, maximum=60.0)
     physics: str = setting("numpy", choices=("numpy", "mujoco", "arms"), doc="arms: simulated FR3s hold the mallets")

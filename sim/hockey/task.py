@@ -108,7 +108,8 @@ class HockeyTask:
         starts = [self._start(np.random.default_rng(name)) for name in names]
         self.court.begin(TableState.joined(starts), index)
         self.referee.begin(index)
-        self.opponent.reset(index)
+        forgets = [np.random.default_rng((*name, 1)).random() >= self.config.memory for name in names]
+        self.opponent.reset(index[np.array(forgets, dtype=bool)])
         self.time_s[index], self.touched[index], self._shot[index] = 0.0, False, False
 
     def _start(self, generator: np.random.Generator) -> TableState:
