@@ -144,7 +144,7 @@ class HockeyConfig:
         0.0,
         minimum=0.0,
         maximum=1.0,
-        doc="chance that the away player keeps its memory, and stays, from one rally to the next, as it does in a match",
+        doc="chance that the away player stays, and remembers, from one rally to the next, as it does in a match",
     )
     shot_m_s: Range = setting((3.0, 5.0), unit="m/s", minimum=0.1, maximum=10.0, doc="task defend, uniform")
     time_limit_s: float = setting(3.0, unit="s", minimum=0.5, maximum=60.0)
