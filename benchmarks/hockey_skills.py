@@ -35,7 +35,7 @@ from sim.hockey.players import Player
 from sim.hockey.search import ShotSearch, best_shots
 
 RESULTS = ROOT / "benchmarks" / "results" / "hockey_skills.json"
-SHOTS, STARTS, MATCHES, GOALS_TO_WIN, SEED = 1000, 500, 200, 5, 7
+SHOTS, STARTS, MATCHES, GOALS_TO_WIN, MATCH_S, SEED = 1000, 500, 200, 5, 900.0, 7
 SAVED, OF_THE_OPTIMUM, WON = 0.97, 0.85, 0.8
 SCRIPTED = ("blocker", "keeper", "predictor", "striker")
 
@@ -90,7 +90,7 @@ def matches() -> dict[str, Any]:
     rows = []
     for i, j in tqdm(list(itertools.combinations(range(n), 2)), desc="matches", unit="pair", disable=None):
         home, away = (player(names[k], MATCHES, SEED + k) for k in (i, j))
-        table = play_matches(config, home, away, MATCHES, SEED, goals_to_win=GOALS_TO_WIN)
+        table = play_matches(config, home, away, MATCHES, SEED, goals_to_win=GOALS_TO_WIN, time_limit_s=MATCH_S)
         won, lost = int(table.won.sum()), int(table.lost.sum())
         wins[i, j] = won + 0.5 * (MATCHES - won - lost)
         wins[j, i] = MATCHES - wins[i, j]
@@ -150,7 +150,7 @@ search scores in {document["hit"]["optimum"]:.1%}.
             f"""
 ## Matches
 
-{MATCHES} matches a pair, to {GOALS_TO_WIN} goals or five minutes.
+{MATCHES} matches a pair, to {GOALS_TO_WIN} goals or {MATCH_S / 60:.0f} minutes, as in the challenge.
 
 ![ratings](hockey_skills.png)
 

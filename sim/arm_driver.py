@@ -113,6 +113,12 @@ class ArmDriver:
         self.set_target(self._chain.forward(positions))
         self._tracker.hold(positions)
 
+    def put(self, positions: Array) -> None:
+        """Have the arm at rest at joint positions (7,) [rad], holding them: for a simulation that begins anew."""
+        self._data.qpos[: self._joints], self._data.qvel[:] = positions, 0.0
+        mujoco.mj_forward(self._model, self._data)
+        self.hold()
+
     def set_target(self, target: Pose) -> None:
         """`crisp`: the target T_base_target from now on, until another one comes."""
         self._control = impedance_control(target, self._task)

@@ -52,7 +52,8 @@ class DrivenTable(PlanarTable):
 class ArmTable(DrivenTable):
     """n tables with two simulated arms each, which follow targets that move by the law of `move_targets`.
 
-    All arms are stepped one after the other, so this is for tens of games and not for training.
+    A table that is placed anew has its arms at rest where the mallets are to be. All arms are stepped in one thread,
+    so this is for hundreds of rallies and not for training.
 
     Args:
         config: of all of them.
@@ -63,31 +64,31 @@ class ArmTable(DrivenTable):
     def __init__(self, config: TableConfig, n: int, robot: RobotConfig) -> None:
         super().__init__(config, n)
         own = dataclasses.replace(robot, control_rate_hz=1.0 / config.target_period_s)
-        self._chain = own.chain()
+        self._chain, self._home = own.chain(), np.array(own.home)
         self._arms = [[MalletArmDriver(own, 2 * i + k) for k in range(2)] for i in range(n)]
-        home = self._chain.forward(np.array(own.home))
+        home = self._chain.forward(self._home)
         self._quaternion, self._height_m = home.quaternion, float(home.position[2])
-        self._lead_arms()
-        self._take(self._ahead)
+        self.place(self.state.copy())
+
+    def place(self, state: TableState, index: Any = ...) -> None:
+        """See `Table`."""
+        PlanarTable.place(self, state, index)
+        for i in np.arange(self.n)[index]:
+            for k, arm in enumerate(self._arms[i]):
+                arm.put(self._chain.inverse(self._pose(k, self.state.mallets[i, k]), self._home))
+        self._ahead[index] = self.state.mallets[index]
 
     def _move_mallets(self, velocity: Array) -> Array:
         move_targets(self.state, velocity, self.config)
-        for i, arms in enumerate(self._arms):
-            for k, arm in enumerate(arms):
-                place = SIDES[k] * self.state.targets[i, k] + T_BASE_PLAYER.position[:2]
-                arm.set_target(Pose.of([*place, self._height_m], self._quaternion))
-        self._lead_arms()
-        return super()._move_mallets(velocity)
-
-    def _lead_arms(self) -> None:
         ahead = np.zeros((self.n, 2, 2))
         for i, arms in enumerate(self._arms):
             for k, arm in enumerate(arms):
+                arm.set_target(self._pose(k, self.state.targets[i, k]))
                 tcp = self._chain.forward(arm.cycle().joint_positions)
                 ahead[i, k] = SIDES[k] * (tcp.position - T_BASE_PLAYER.position)[:2]
         self.lead(ahead)
+        return super()._move_mallets(velocity)
 
-    def _take(self, mallets: Array) -> None:
-        """Let the table begin with the mallets where the arms have them."""
-        self.state.mallets[...] = mallets
-        self.state.targets[...] = mallets
+    def _pose(self, player: int, place: Array) -> Pose:
+        """T_base_tcp of a player's mallet at a place (2,) of the table, its foot flat."""
+        return Pose.of([*(SIDES[player] * place + T_BASE_PLAYER.position[:2]), self._height_m], self._quaternion)

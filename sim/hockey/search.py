@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxent_robot.config import setting
+from maxent_robot.skill.hockey import HOCKEY_MAXIMUM
 from sim.hockey.config import TableConfig
 from sim.hockey.shots import shots_that_score
 from sim.hockey.state import Array, TableState
@@ -20,10 +21,9 @@ class ShotSearch:
 
     directions: int = setting(51, minimum=2, maximum=1000, doc="evenly spaced")
     widest_deg: float = setting(75.0, unit="deg", minimum=1.0, maximum=89.0, doc="to either side")
-    speed_m_s: float = setting(1.8, unit="m/s", minimum=0.1, maximum=10.0, doc="of the puck after the stroke")
     direction_noise_deg: float = setting(0.5, unit="deg", minimum=0.0, maximum=20.0, doc="std, of the stroke")
     repeats: int = setting(8, minimum=1, maximum=1000, doc="of each direction")
-    time_limit_s: float = setting(3.0, unit="s", minimum=0.5, maximum=10.0)
+    time_limit_s: float = setting(6.0, unit="s", minimum=0.5, maximum=10.0)
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,14 @@ def best_shots(table: TableConfig, starts: Sequence[TableState], search: ShotSea
     return BestShots(chosen, chance)
 
 
+def struck_speed(table: TableConfig, direction_deg: Array) -> Array:
+    """Speed (n,) [m/s] of a resting puck after a stroke along directions (n,) at the greatest velocity of a target."""
+    angle = np.radians(direction_deg)
+    way = np.abs(np.stack([np.cos(angle), np.sin(angle)], axis=-1))
+    fastest = (HOCKEY_MAXIMUM / np.maximum(way, 1e-9)).min(axis=-1)
+    return np.asarray((1.0 + table.restitution_mallet) * fastest)
+
+
 def _count(
     table: TableConfig,
     start: TableState,
@@ -62,5 +70,5 @@ def _count(
     state = TableState(**{name: np.repeat(value, n, axis=0) for name, value in start.as_dict().items()})
     noise_deg = search.direction_noise_deg * generator.standard_normal(n)
     direction = np.repeat(directions_deg, search.repeats) + noise_deg
-    goal = shots_that_score(table, state, direction, search.speed_m_s, search.time_limit_s)
+    goal = shots_that_score(table, state, direction, struck_speed(table, direction), search.time_limit_s)
     return goal.reshape(len(directions_deg), search.repeats).mean(axis=1)

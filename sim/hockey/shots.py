@@ -11,7 +11,7 @@ from sim.hockey.state import HOME, Array, TableState
 
 
 def shots_that_score(
-    table: TableConfig, state: TableState, direction_deg: Array, speed_m_s: float, time_limit_s: float
+    table: TableConfig, state: TableState, direction_deg: Array, speed_m_s: float | Array, time_limit_s: float
 ) -> NDArray[np.bool_]:
     """Shoot the pucks of n tables; which go into the away goal, (n,).
 
@@ -19,12 +19,12 @@ def shots_that_score(
         table: of all of them.
         state: of n tables; velocities of pucks, the home mallets and the targets are set here.
         direction_deg: (n,) to the left of the axis of the table.
-        speed_m_s: of the pucks.
+        speed_m_s: of the pucks, or (n,) of each.
         time_limit_s: for which they are followed.
     """
     n = len(direction_deg)
     angle = np.radians(direction_deg)
-    state.puck_velocity[:] = speed_m_s * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    state.puck_velocity[:] = np.reshape(speed_m_s, (-1, 1)) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     state.mallets[:, HOME] = table.mallet.zone_x_m[0], table.mallet.zone_y_m[0]
     state.targets[...] = state.mallets
     played = PlanarTable(table, n)
