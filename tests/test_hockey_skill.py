@@ -12,10 +12,14 @@ from maxent_robot.cli.main import main
 from maxent_robot.control.robot import load_robot
 from maxent_robot.errors import ContractError
 from maxent_robot.learning.skill_player import SkillPlayer
+from maxent_robot.paths import find_skill
 from maxent_robot.skill.bundle import load_bundle
 from maxent_robot.skill.contract import check_contract
 from maxent_robot.skill.hockey import HOCKEY_AGES, HOCKEY_AXES, HOCKEY_FIELDS, HOCKEY_OBSERVATION_SIZE
-from sim.hockey.config import TableConfig
+from sim.hockey.config import HockeyConfig, TableConfig
+from sim.hockey.evaluation import run_rallies
+from sim.hockey.match import play_matches
+from sim.hockey.opponents import make_player
 
 SHORT = [
     *["--steps", "1500", "--quiet", "--set", "trainer.warmup_steps=600", "--set", "trainer.evaluation_episodes=20"],
@@ -75,3 +79,23 @@ def test_the_mallet_of_the_table_hangs_on_the_impedance_of_its_robot() -> None:
     mallet, impedance = TableConfig().mallet, load_robot("sim_hockey").impedance
     assert mallet.stiffness_n_m == impedance.stiffness_translation
     assert mallet.force_max_n == impedance.force_max[0] == impedance.force_max[1]
+
+
+@pytest.mark.parametrize(
+    ("skill", "task", "time_limit_s", "at_least"),
+    [("hockey_defend", "defend", 3.0, 0.95), ("hockey_hit", "hit", 8.0, 0.75)],
+)
+def test_a_shipped_player_does_what_it_is_for(skill: str, task: str, time_limit_s: float, at_least: float) -> None:
+    config = HockeyConfig(task=task, opponents=("none",), time_limit_s=time_limit_s)
+    player = SkillPlayer(load_bundle(find_skill(skill)), "mean", 1)
+    assert run_rallies(config, player, 250, 5).success.mean() > at_least
+
+
+def test_the_shipped_duellist_wins_against_who_never_strikes_and_concedes_nothing() -> None:
+    config, n = HockeyConfig(task="duel"), 16
+    home = SkillPlayer(load_bundle(find_skill("hockey_duel")), "mean", 1)
+    table = play_matches(
+        config, home, make_player("predictor", config.table, n), n, 5, goals_to_win=1, time_limit_s=120.0
+    )
+    assert table.won.sum() >= 14
+    assert not table.lost.any()

@@ -26,13 +26,20 @@ _BATCH = 256
 
 
 def promised_game(bundle: SkillBundle, assignments: Sequence[str]) -> HockeyConfig:
-    """What a skill promises to do: its task against its opponents, with the task's defaults, and assignments.
+    """What a skill promises to do: its task against its opponents, for the task's usual time, and assignments.
 
     Raises:
         ConfigError: a setting that the environment does not have or allow.
     """
+    from sim.hockey.task import USUAL_S
+
     trained = bundle.manifest.randomisation
-    settings = {"robot": bundle.manifest.robot, "task": trained["task"], "opponents": trained["opponents"]}
+    settings = {
+        "robot": bundle.manifest.robot,
+        "task": trained["task"],
+        "opponents": trained["opponents"],
+        "time_limit_s": USUAL_S[trained["task"]],
+    }
     return hockey_config(apply_overrides(settings, assignments), "--set")
 
 

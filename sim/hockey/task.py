@@ -64,6 +64,9 @@ def make_table(config: HockeyConfig, n: int) -> Table:
 SCRIPTS = {"defend": "predictor", "hit": "striker", "duel": "striker"}
 """The best player written by hand, by task."""
 
+USUAL_S = {"defend": 3.0, "hit": 8.0, "duel": 60.0}
+"""How long an episode may last where nothing else is said, by task [s]."""
+
 
 def scripted_opponents(config: HockeyConfig, n: int) -> Player:
     """The players that the settings name.
