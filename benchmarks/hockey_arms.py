@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,13 @@ GAMES, GOALS, SEED = 10, 5, 11
 RALLIES, MATCHES, MATCH_S, OPPONENT = 300, 30, 300.0, "striker"
 TASKS, PHYSICS = ("defend", "hit", "duel"), ("numpy", "arms")
 LOST_AT_MOST = 0.10
+PARTS = ("games", "transfer")
 PLAYERS = ("home", "away")
 DOMAIN_ID = 77
 
 
-def games() -> dict[str, Any]:
-    """Ten games of the skill against itself, seen by the observers."""
+def games(count: int) -> dict[str, Any]:
+    """Games of `hockey_duel` against `hockey_defend`, seen by the observers."""
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         environment = {
@@ -65,7 +67,7 @@ def games() -> dict[str, Any]:
             for one in PLAYERS
         ]
         try:
-            words = ["--games", str(GAMES), "--goals", str(GOALS), "--seed", str(SEED), "--domain-id", str(DOMAIN_ID)]
+            words = ["--games", str(count), "--goals", str(GOALS), "--seed", str(SEED), "--domain-id", str(DOMAIN_ID)]
             words += ["--output", str(place / "report"), "--json", str(place / "games.json")]
             subprocess.run(
                 [sys.executable, "-m", "maxent_robot.cli.main", "demo", "hockey", *words],
@@ -142,8 +144,8 @@ def page(document: dict[str, Any]) -> str:
             f"""
 ## Games in real time
 
-`maxent-robot demo hockey`: two simulated arms, two policies, two supervisors. {ended} of {len(played)} games to {GOALS}
-goals came to their end.
+`maxent-robot demo hockey`: `hockey_duel` at home, `hockey_defend` away, both drawing their actions. {ended} of
+{len(played)} games to {GOALS} goals came to their end.
 
 | game | home : away | end | rallies | time of play [s] | faults | latency p50 / p95 [ms] |
 | ---: | --- | --- | ---: | ---: | --- | --- |"""
@@ -237,7 +239,7 @@ def holds(document: dict[str, Any]) -> bool:
     good = []
     if "games" in document:
         played, seen = document["games"]["games"], document["games"]["observed"]
-        good += [len(played) == GAMES, all(not game["stopped"] for game in played)]
+        good += [len(played) >= GAMES, all(not game["stopped"] for game in played)]
         good += [not seen[one]["violations"] and seen[one]["samples"] > 0 for one in PLAYERS]
     if "transfer" in document:
         good += [lost <= LOST_AT_MOST for lost in document["transfer"]["lost_points"].values()]
@@ -246,10 +248,14 @@ def holds(document: dict[str, Any]) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="hockey between two arms")
-    parts = {"games": games, "transfer": transfer}
-    parser.add_argument("--only", nargs="+", choices=tuple(parts), default=list(parts), help="parts (default: all)")
+    parser.add_argument("--games", type=int, default=GAMES, help="in real time (default: %(default)s)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts (default: all)")
     add_arguments(parser, RESULTS)
     arguments = parser.parse_args()
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "games": functools.partial(games, arguments.games),
+        "transfer": transfer,
+    }
 
     def work() -> int:
         origin = provenance(["python", "benchmarks/hockey_arms.py", *sys.argv[1:]])

@@ -10,10 +10,14 @@ import pytest
 
 pytest.importorskip("mujoco")
 
+from skill_bundles import make_hockey_bundle
+
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import load_robot
+from maxent_robot.inference import EntropyAwareSampler, SkillChooser
+from maxent_robot.inference.hockey_runner import HockeyRunner
 from maxent_robot.safety.limits import load_limits
-from maxent_robot.skill.hockey import HOCKEY_MAXIMUM
+from maxent_robot.skill.hockey import HOCKEY_MAXIMUM, HockeyMeasurement
 from maxent_robot.trials.game import GameEvent, GameResult
 from sim.hockey.arm_driver import T_BASE_PLAYER, MalletArmDriver
 from sim.hockey.config import Rules, TableConfig
@@ -156,3 +160,18 @@ def test_an_arm_that_is_pushed_gives_way_by_its_compliance() -> None:
     assert driver.tcp().position[1] - before[1] == pytest.approx(40.0 / ROBOT.impedance.stiffness_translation, rel=0.5)
     driver.set_target(Pose.of(driver.tcp().position, driver.tcp().quaternion))
     assert driver.finite
+
+
+def test_a_target_off_the_plane_or_tilted_is_brought_back(tmp_path: Path) -> None:
+    bundle = make_hockey_bundle(tmp_path)
+    runner = HockeyRunner(bundle, SkillChooser(bundle, EntropyAwareSampler("mean", seed=0)))
+    table = T_BASE_PLAYER @ Pose.from_rotvec([0.0, 0.0, 0.0], [0.0, 0.0, 0.3])
+    zeros = np.zeros(2)
+    seen = HockeyMeasurement(zeros - 0.6, zeros, zeros - 0.6, zeros, np.asarray(0.02), zeros + 0.6, zeros)
+    flat = table @ Pose.of([-0.6, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0])
+    off = table @ Pose.from_rotvec([-0.6, 0.0, 0.01], [0.0, 0.1, 0.0]) @ Pose.of(np.zeros(3), [1.0, 0.0, 0.0, 0.0])
+    level, brought_back = (runner.step(seen, table, target).twist for target in (flat, off))
+    np.testing.assert_allclose(level[2:], 0.0, atol=1e-9)
+    np.testing.assert_allclose(brought_back[2], -0.02, atol=1e-9)
+    np.testing.assert_allclose(table.inverse().rotate(brought_back[3:]), [0.0, -0.2, 0.0], atol=1e-6)
+    assert np.hypot(*level[:2]) > 0.0

@@ -193,5 +193,5 @@ def test_limits_that_contradict_each_other_are_refused() -> None:
 
 
 def test_an_unknown_limits_name_lists_the_shipped_ones() -> None:
-    with pytest.raises(ConfigError, match=r"no limits 'fr4'.*fr3, sim, ur5e"):
+    with pytest.raises(ConfigError, match=r"no limits 'fr4'.*fr3, sim, sim_hockey, ur5e"):
         load_limits("fr4")

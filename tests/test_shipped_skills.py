@@ -11,12 +11,14 @@ from maxent_robot.learning.skill_evaluation import evaluate_modes, skill_environ
 from maxent_robot.paths import share_directory
 from maxent_robot.skill.bundle import SIZE_LIMIT_BYTES, load_bundle
 from maxent_robot.skill.contract import check_contract
+from maxent_robot.skill.layout import HOCKEY_LAYOUT
 
 CONNECTORS = {"plug_insertion": "two_pin", "usb_insertion": "usb_a"}
+PLAYERS = ("hockey_defend", "hockey_hit", "hockey_duel")
 
 
 def test_exactly_these_skills_ship() -> None:
-    assert {entry.name for entry in (share_directory() / "skills").iterdir()} == {*CONNECTORS, "avoid"}
+    assert {entry.name for entry in (share_directory() / "skills").iterdir()} == {*CONNECTORS, "avoid", *PLAYERS}
 
 
 @pytest.mark.parametrize("name", [*CONNECTORS, "avoid"])
@@ -29,7 +31,16 @@ def test_a_shipped_skill_verifies_and_fits_the_simulated_arm(name: str) -> None:
     assert sum(file.stat().st_size for file in directory.iterdir()) < SIZE_LIMIT_BYTES
 
 
-@pytest.mark.parametrize("name", CONNECTORS)
+@pytest.mark.parametrize("name", PLAYERS)
+def test_a_shipped_player_verifies_and_fits_the_arm_with_a_mallet(name: str) -> None:
+    directory = share_directory() / "skills" / name
+    manifest = load_bundle(directory).manifest
+    check_contract(manifest, load_robot("sim_hockey"))
+    assert manifest.layout == HOCKEY_LAYOUT
+    assert sum(file.stat().st_size for file in directory.iterdir()) < SIZE_LIMIT_BYTES
+
+
+@pytest.mark.parametrize("name", [*CONNECTORS, *PLAYERS])
 def test_a_shipped_skill_says_what_made_it_and_how_good_it_is(name: str) -> None:
     manifest = load_bundle(share_directory() / "skills" / name).manifest
     assert manifest.training.command.startswith(f"maxent-robot train {name}")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from maxent_robot.bringup import NodeProcess
     from maxent_robot.trials.game import GameResult
 
-ROBOT, SKILL = "sim_hockey", "hockey_duel"
+ROBOT = "sim_hockey"
+DEFAULTS = {"home": "hockey_duel", "away": "hockey_defend"}
 FLAGS = ("home", "away", "games", "goals", "time_limit")
 """Those that mean nothing for insertions."""
 
@@ -31,8 +32,8 @@ START_TIMEOUT_S = 60.0
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
     """Declare what `maxent-robot demo hockey` takes beside --mode, --seed, --output, --json and --domain-id."""
-    for player in ("home", "away"):
-        group.add_argument(f"--{player}", default=SKILL, metavar="SKILL", help=f"who plays {player} (default: {SKILL})")
+    for player, skill in DEFAULTS.items():
+        group.add_argument(f"--{player}", default=skill, metavar="SKILL", help=f"who plays {player} (default: {skill})")
     group.add_argument("--games", type=int, default=1, help="how many (default: %(default)s)")
     group.add_argument("--goals", type=int, default=5, help="that win a game (default: %(default)s)")
     group.add_argument("--time-limit", type=float, default=600.0, metavar="SECONDS", help="of a game (default: 600)")

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
 from maxent_robot.inference.chooser import ActionChooser
 from maxent_robot.inference.runner import PolicyStep
@@ -20,6 +21,12 @@ from maxent_robot.skill.hockey import (
     hockey_velocity,
 )
 from maxent_robot.skill.observation import ObservationHistory
+
+FLAT = np.array([1.0, 0.0, 0.0, 0.0])
+"""Orientation (x, y, z, w) of a TCP in the frame `player` whose mallet is flat on the table: z down."""
+
+KEEP_FLAT_1_S = 2.0
+"""Rate at which a target that is off the plane, or tilted, is brought back."""
 
 
 class HockeyRunner:
@@ -41,12 +48,15 @@ class HockeyRunner:
         self.chooser.reset()
         self._previous_action = np.zeros(len(HOCKEY_AXES))
 
-    def step(self, measurement: HockeyMeasurement, T_base_player: Pose, calm: float = 1.0) -> PolicyStep:
-        """One policy period.
+    def step(
+        self, measurement: HockeyMeasurement, T_base_player: Pose, T_base_target: Pose, calm: float = 1.0
+    ) -> PolicyStep:
+        """One policy period. The skill moves the target in the plane; what it is off the plane is brought back.
 
         Args:
             measurement: in the frame `player`; its previous action is not used.
             T_base_player: where that frame is.
+            T_base_target: the last one commanded.
             calm: factor on the sampler's temperature, in [0, 1].
 
         Raises:
@@ -57,6 +67,8 @@ class HockeyRunner:
         observation = self._history.push(frame)
         choice = self.chooser(observation, frame, calm)
         self._previous_action = choice.action
-        velocity = np.append(hockey_velocity(choice.action, 1.0), 0.0)
-        twist = np.concatenate([T_base_player.rotate(velocity), np.zeros(3)])
+        off = T_base_player.inverse() @ T_base_target
+        velocity = np.append(hockey_velocity(choice.action, 1.0), -KEEP_FLAT_1_S * off.position[2])
+        turn = -KEEP_FLAT_1_S * rotations.difference(off.quaternion, FLAT)
+        twist = np.concatenate([T_base_player.rotate(velocity), T_base_player.rotate(turn)])
         return PolicyStep(observation, choice, twist, math.nan, "")

@@ -23,10 +23,11 @@ PICTURE_STALE_S = 0.5
 
 @dataclass(frozen=True)
 class HockeyInput:
-    """One instant: the measurement in the frame `player`, where that frame is, and when the joints were measured."""
+    """One instant: the measurement in the frame `player`, that frame, the target, and when the joints were measured."""
 
     measurement: HockeyMeasurement
     T_base_player: Pose
+    T_base_target: Pose
     joint_stamp_s: float
 
 
@@ -119,4 +120,4 @@ class HockeyInputs(MessageInputs):
             opponent=opponent,
             previous_action=np.zeros(len(HOCKEY_AXES)),
         )
-        return HockeyInput(measurement, self._table, self._joint_stamp_s)
+        return HockeyInput(measurement, self._table, self._target, self._joint_stamp_s)

@@ -154,4 +154,4 @@ class HockeyDuty(PolicyDuty):
     def step(self, calm: float) -> tuple[PolicyStep, float]:
         """See `PolicyDuty`."""
         now = self._inputs.measure()
-        return self._runner.step(now.measurement, now.T_base_player, calm), now.joint_stamp_s
+        return self._runner.step(now.measurement, now.T_base_player, now.T_base_target, calm), now.joint_stamp_s

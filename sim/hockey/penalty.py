@@ -24,7 +24,7 @@ class PenaltyConfig:
     widest_deg: float = setting(66.0, unit="deg", minimum=1.0, maximum=85.0, doc="to either side")
     speed_m_s: float = setting(2.5, unit="m/s", minimum=0.5, maximum=10.0)
     spot_x_m: float = setting(-0.4, unit="m", doc="of the puck, on the axis of the table")
-    guard_lines_m: tuple[float, ...] = setting((0.42, 0.62, 0.82), unit="m", doc="where the keeper may stand, x")
+    guard_lines_m: tuple[float, ...] = setting((0.48, 0.65, 0.82), unit="m", doc="where the keeper may stand, x")
     guard_places: int = setting(21, minimum=1, maximum=200, doc="on each line, evenly spaced over its zone")
     direction_noise_deg: float = setting(1.0, unit="deg", minimum=0.0, maximum=20.0, doc="std")
     repeats: int = setting(16, minimum=1, maximum=1000, doc="shots behind each payoff")
