@@ -37,7 +37,8 @@ safety-rated.
 <td>{{ row.latency }}</td><td>{{ row.interventions }}</td></tr>
 {% endfor %}</table>
 <p class="note">Latency: from the joint state that an action was made of to the action. Interventions: how often the
-supervisors changed what was asked, home / away.</p>
+supervisors changed what was asked, home / away. Below: the ways of the puck (grey) and of the mallets, blue at home and
+orange away.</p>
 <img alt="score over time, and where the puck went" src="data:image/png;base64,{{ picture }}">
 </body></html>
 """
@@ -97,6 +98,7 @@ def _row(game: GameResult) -> dict[str, object]:
 def _picture(games: Sequence[GameResult]) -> bytes:
     """Score over time, and a table a game (the first ones) with the ways of puck and mallets, as PNG."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     drawn = games[:_MOST_DRAWN]
     columns = min(3, len(drawn))
@@ -111,6 +113,9 @@ def _picture(games: Sequence[GameResult]) -> bytes:
     scores.axhline(0.0, color="#9aa5b1", linewidth=0.8)
     scores.set_xlabel("time of play, s")
     scores.set_ylabel("goals ahead, home")
+    low, high = scores.get_ylim()
+    scores.set_ylim(min(low, -1.2), max(high, 1.2))
+    scores.yaxis.set_major_locator(MaxNLocator(integer=True))
     if len(games) <= _MOST_DRAWN:
         scores.legend(fontsize=7, ncols=4, frameon=False)
     for number, game in enumerate(drawn):
