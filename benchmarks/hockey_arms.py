@@ -35,11 +35,13 @@ from provenance import ROOT, provenance
 from maxent_robot.config import to_mapping
 from maxent_robot.control.robot import load_robot
 from maxent_robot.safety.limits import load_limits
+from maxent_robot.trials.game import PLAYERS
 from maxent_robot.trials.statistics import wilson_interval
 from sim.hockey.arm_driver import build_model
 from sim.hockey.config import HockeyConfig
 from sim.hockey.evaluation import run_rallies
 from sim.hockey.match import play_matches
+from sim.hockey.task import USUAL_S
 
 RESULTS = ROOT / "benchmarks" / "results" / "hockey_arms.json"
 RECORDER = ROOT / "benchmarks" / "attack" / "truth_recorder.py"
@@ -48,7 +50,6 @@ RALLIES, MATCHES, MATCH_S, OPPONENT = 300, 30, 300.0, "striker"
 TASKS, PHYSICS = ("defend", "hit", "duel"), ("numpy", "arms")
 LOST_AT_MOST = 0.10
 PARTS = ("games", "transfer")
-PLAYERS = ("home", "away")
 DOMAIN_ID = 77
 
 
@@ -114,9 +115,8 @@ def transfer() -> dict[str, Any]:
     """Shots saved and pucks struck home, and matches against the striker, on the planar table and on arms."""
     rows: dict[str, dict[str, Any]] = {}
     for task, skill in (("defend", "hockey_defend"), ("hit", "hockey_hit")):
-        time_limit_s = 8.0 if task == "hit" else 3.0
         for physics in PHYSICS:
-            config = HockeyConfig(task=task, opponents=("none",), time_limit_s=time_limit_s, physics=physics)
+            config = HockeyConfig(task=task, opponents=("none",), time_limit_s=USUAL_S[task], physics=physics)
             good = run_rallies(config, player(skill, RALLIES, SEED), RALLIES, SEED).success
             rows[f"{task}, {physics}"] = _share(int(good.sum()), RALLIES)
     for physics in PHYSICS:

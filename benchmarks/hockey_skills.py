@@ -33,6 +33,7 @@ from sim.hockey.match import play_matches
 from sim.hockey.opponents import make_player
 from sim.hockey.players import Player
 from sim.hockey.search import ShotSearch, best_shots
+from sim.hockey.task import USUAL_S
 
 RESULTS = ROOT / "benchmarks" / "results" / "hockey_skills.json"
 SHOTS, STARTS, MATCHES, GOALS_TO_WIN, MATCH_S, SEED = 1000, 500, 200, 5, 900.0, 7
@@ -67,7 +68,7 @@ def defending() -> dict[str, Any]:
 
 def hitting() -> dict[str, Any]:
     """Goals of the skill, of the striker written by hand and of the best shots by search, from the same starts."""
-    config = HockeyConfig(task="hit", opponents=("none",), time_limit_s=8.0)
+    config = HockeyConfig(task="hit", opponents=("none",), time_limit_s=USUAL_S["hit"])
     starts = [puck_in_reach(config.table, 1, np.random.default_rng((SEED, number))) for number in range(STARTS)]
     optimum = best_shots(config.table, starts, ShotSearch(), SEED)
     scored = {

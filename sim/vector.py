@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from maxent_robot.learning.environment import EpisodeSummary, Spaces, StepResult
 from maxent_robot.skill import ACTION_SIZE
+from sim.episode_ledger import EpisodeLedger
 from sim.plug.config import PlugConfig
 from sim.plug.privileged import PRIVILEGED_SCALE
 from sim.plug.spiral import SPIRAL, SpiralSearch
@@ -28,21 +29,15 @@ class VectorPlugInsertion:
         self.config, self.num_envs = config, num_envs
         self.task = PlugTask(config, num_envs, threads)
         self.spaces = Spaces(self.task.observation_scale, PRIVILEGED_SCALE, ACTION_SIZE)
-        self._seed = 0
-        self._episode = np.zeros(num_envs, dtype=np.int64)
-        self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, dtype=np.int64)
-        self._terms: dict[str, NDArray[np.float64]] = {}
+        self._ledger = EpisodeLedger(num_envs)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="physics")
         self._pending: Future[Outcome] | None = None
 
     def reset(self, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Begin the first episodes of ``seed``. Returns observation and privileged vector, (n, size) float32."""
-        self._seed = seed
-        self._episode[:] = 0
-        self._returns[:], self._lengths[:] = 0.0, 0
-        self._terms = {}
+        self._ledger.reset(seed)
         for index in range(self.num_envs):
-            self.task.begin(index, self._name(index))
+            self.task.begin(index, self._ledger.name(index))
         return self.task.observe_full(), self.task.privileged()
 
     def step_begin(self, action: NDArray[np.float32]) -> None:
@@ -55,19 +50,16 @@ class VectorPlugInsertion:
         assert self._pending is not None, "step_end without step_begin"
         outcome, self._pending = self._pending.result(), None
         reward = outcome.reward
-        self._returns += reward
-        self._lengths += 1
-        for name, value in outcome.terms.items():
-            self._terms[name] = self._terms.get(name, 0.0) + value
-        self._terms["force_cost"] = self._terms.get("force_cost", 0.0) - outcome.cost
+        self._ledger.count(reward, {**outcome.terms, "force_cost": -outcome.cost})
         terminated = outcome.success | outcome.failure
         done = np.flatnonzero(terminated | outcome.timeout)
         episodes = [self._summary(int(index), bool(outcome.success[index])) for index in done]
         observation, privileged = self.task.observe_full(), self.task.privileged()
         final_observation, final_privileged = observation.copy(), privileged.copy()
         if done.size:
+            self._ledger.begin_next(done)
             for index in done:
-                self._restart(int(index))
+                self.task.begin(int(index), self._ledger.name(int(index)))
             observation[done] = self.task.observe_full(done)
             privileged = self.task.privileged()
         return StepResult(
@@ -88,36 +80,16 @@ class VectorPlugInsertion:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on bit for bit, between two steps."""
-        return {
-            "task": self.task.state_dict(),
-            "seed": self._seed,
-            "episode": self._episode.copy(),
-            "returns": self._returns.copy(),
-            "lengths": self._lengths.copy(),
-            "terms": {name: value.copy() for name, value in self._terms.items()},
-        }
+        return {"task": self.task.state_dict(), **self._ledger.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to a state given by ``state_dict``."""
         self.task.load_state_dict(state["task"])
-        self._seed = int(state["seed"])
-        self._episode = np.array(state["episode"])
-        self._returns, self._lengths = np.array(state["returns"]), np.array(state["lengths"])
-        self._terms = {name: np.array(value) for name, value in state["terms"].items()}
+        self._ledger.load_state_dict(state)
 
     def close(self) -> None:
         """End the physics thread."""
         self._executor.shutdown(wait=True)
-
-    def _name(self, index: int) -> tuple[int, ...]:
-        return (self._seed, int(self._episode[index]) * self.num_envs + index)
-
-    def _restart(self, index: int) -> None:
-        self._episode[index] += 1
-        self._returns[index], self._lengths[index] = 0.0, 0
-        for value in self._terms.values():
-            value[index] = 0.0
-        self.task.begin(index, self._name(index))
 
     def _summary(self, index: int, success: bool) -> EpisodeSummary:
         scenario = self.task.scenarios[index]
@@ -126,8 +98,8 @@ class VectorPlugInsertion:
             success=success and not (self.task.course is not None and self.task.course.collided[index]),
             time_s=float(self.task.time_s[index]),
             peak_force_n=float(self.task.peak_force_n[index]),
-            episode_return=float(self._returns[index]),
-            length=int(self._lengths[index]),
+            episode_return=float(self._ledger.returns[index]),
+            length=int(self._ledger.lengths[index]),
             easy=scenario.on_axis,
-            reward_terms={name: float(value[index]) for name, value in self._terms.items()},
+            reward_terms=self._ledger.terms(index),
         )

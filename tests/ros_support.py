@@ -204,6 +204,14 @@ class RosGraph:
         request = ChangeState.Request(transition=Transition(id=_TRANSITIONS[transition]))
         return bool(self.call(ChangeState, f"{name}/change_state", request).success)
 
+    def bring_up(self, module: str, name: str, parameters: Mapping[str, Any] | None = None) -> NodeProcess:
+        """Start a lifecycle node, configure and activate it; fails the test where it does not get there."""
+        process = self.start(module, name, parameters)
+        self.wait_for_state(name, "unconfigured")
+        for transition in ("configure", "activate"):
+            assert self.change_state(name, transition), self.output()
+        return process
+
     def collect(self, message_type: Any, topic: str, qos: QoSProfile | int = 10) -> list[Any]:
         """A list that grows with every message of a topic."""
         received: list[Any] = []

@@ -22,9 +22,9 @@ from maxent_robot.trials.game import GameEvent, GameResult
 from sim.hockey.arm_driver import T_BASE_PLAYER, MalletArmDriver
 from sim.hockey.config import Rules, TableConfig
 from sim.hockey.driven import ArmTable, DrivenTable
+from sim.hockey.launches import serve
 from sim.hockey.match import Scoreboard, next_to_serve
 from sim.hockey.planar import PlanarTable
-from sim.hockey.serve import serve
 from sim.hockey.state import AWAY, HOME, TableState
 
 ROBOT, TABLE = load_robot("sim_hockey"), TableConfig()

@@ -37,18 +37,11 @@ ROBOT = load_robot("sim_hockey")
 STREAM = QoSProfile(depth=500, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
-def bring_up(graph: RosGraph, module: str, name: str, **parameters: object) -> None:
-    graph.start(f"maxent_robot.nodes.{module}", name, parameters)
-    graph.wait_for_state(name, "unconfigured")
-    assert graph.change_state(name, "configure"), graph.output()
-    assert graph.change_state(name, "activate"), graph.output()
-
-
 def test_each_player_is_shown_the_table_in_the_frame_of_its_arm(ros_graph: RosGraph) -> None:  # noqa: F811
     poses = {one: ros_graph.collect(PoseStamped, f"{one}/table_pose", LATCHED) for one in ("home", "away")}
     pictures = {one: ros_graph.collect(PoseArray, f"{one}/table_picture", STREAM) for one in ("home", "away")}
     truth = ros_graph.collect(Odometry, "hockey/puck", STREAM)
-    bring_up(ros_graph, "hockey_table", "hockey_table", robot="sim_hockey")
+    ros_graph.bring_up("maxent_robot.nodes.hockey_table", "hockey_table", {"robot": "sim_hockey"})
     answer = ros_graph.call(Trigger, "hockey_table/serve_away")
     assert answer.success, answer.message
     wait_until(lambda: bool(truth) and truth[-1].pose.pose.position.x > 0.3, "the service")
@@ -81,7 +74,7 @@ def test_the_referee_counts_goals_and_has_the_puck_served_by_who_conceded(ros_gr
         ros_graph.node.create_service(Trigger, f"hockey_table/serve_{one}", partial(serve, one))
     scores = ros_graph.collect(DiagnosticStatus, "hockey/score", LATCHED)
     publisher = ros_graph.node.create_publisher(Odometry, "hockey/puck", RELIABLE)
-    bring_up(ros_graph, "hockey_referee", "hockey_referee", goals_to_win=2)
+    ros_graph.bring_up("maxent_robot.nodes.hockey_referee", "hockey_referee", {"goals_to_win": 2})
 
     def show(x: float, until: str) -> None:
         """Publish a puck at x until the score's text is this one."""
@@ -126,7 +119,8 @@ def test_a_policy_names_what_a_game_lacks_and_refuses_a_mode_of_insertions(
     assert not ros_graph.change_state("refused", "configure")
     assert "mode is 'retry', which is for insertions" in refused.output()
     telemetry = ros_graph.collect(DiagnosticStatus, "policy/telemetry", RELIABLE)
-    bring_up(ros_graph, "policy_node", "policy", robot="sim_hockey", skill=path, mode="sample", seed=3)
+    parameters = {"robot": "sim_hockey", "skill": path, "mode": "sample", "seed": 3}
+    ros_graph.bring_up("maxent_robot.nodes.policy_node", "policy", parameters)
 
     def said(text: str) -> None:
         wait_until(lambda: bool(telemetry) and text in telemetry[-1].message, text, tell=lambda: telemetry[-1:])

@@ -39,11 +39,7 @@ NOW = Time(sec=0, nanosec=0)
 
 
 def bring_up(graph: RosGraph, **parameters: Any) -> NodeProcess:
-    process = graph.start("maxent_robot.nodes.sim_arm", "sim_arm", {"robot": "sim", **parameters})
-    graph.wait_for_state("sim_arm", "unconfigured")
-    assert graph.change_state("sim_arm", "configure"), graph.output()
-    assert graph.change_state("sim_arm", "activate"), graph.output()
-    return process
+    return graph.bring_up("maxent_robot.nodes.sim_arm", "sim_arm", {"robot": "sim", **parameters})
 
 
 def tcp(message: JointState) -> Pose:

@@ -72,7 +72,7 @@ class NodeProcess:
     @property
     def base_name(self) -> str:
         """The name without namespaces."""
-        return self.name.rpartition("/")[2]
+        return _base(self.name)
 
     def namespace_in(self, namespace: str) -> str:
         """The node's own namespace where the graph's is `namespace`, absolute or empty; both are absolute or empty."""

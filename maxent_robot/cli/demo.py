@@ -10,14 +10,13 @@ import argparse
 import contextlib
 import json
 import math
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from maxent_robot.cli import hockey_demo
-from maxent_robot.cli.rehearsal import Interruption, StatusLine, free_domain, output_directory
+from maxent_robot.cli.rehearsal import Interruption, StatusLine, output_directory, rehearsal
 from maxent_robot.errors import ConfigError, MaxentRobotError
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ SKILLS = ("plug_insertion", "usb_insertion")
 MODES = ("mean", "sample", "tempered", "gated", "retry")
 INSERTION_FLAGS = ("trials", "skills", "graph", "robot")
 """Those that mean nothing in hockey."""
-
-START_TIMEOUT_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -159,45 +156,20 @@ def _run_trials(
     interruption: Interruption,
 ) -> None:
     """Bring the graph up, run the trials, and end every process, whatever happens."""
-    import rclpy
-    from rclpy.executors import ExternalShutdownException
-
-    from maxent_robot.bringup import GraphOptions, LifecycleManager, NodeProcess, ProcessGroup
+    from maxent_robot.bringup import NodeProcess
     from maxent_robot.nodes.trial_node import TrialNode
     from maxent_robot.nodes.trial_runner import TrialRunner, TrialSetup
     from sim.plug.connectors import CONNECTORS
 
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    domain_id = free_domain() if arguments.domain_id is None else arguments.domain_id
     recorder = NodeProcess("recorder", "recorder_node", {"output": str(files.recording.resolve())})
-    with contextlib.ExitStack() as stack:
-        log = stack.enter_context((files.directory / "nodes.log").open("w", encoding="utf-8"))
-        group = ProcessGroup(
-            (*graph, recorder),
-            GraphOptions(domain_id=domain_id),
-            echo=lambda name, line: print(f"[{name}] {line}", file=log, flush=True),
-        )
-        stack.enter_context(group)
-        print(
-            f"starting {', '.join(process.name for process in group.processes)} on ROS domain {domain_id}", flush=True
-        )
-
-        def alive() -> None:
-            interruption.check()
-            group.check()
-
-        manager = stack.enter_context(LifecycleManager("", domain_id, alive, group.reason))
-        # The recorder is up before the others, so that it sees them from their first message on.
-        manager.bring_up([recorder.name, *(process.name for process in graph)], START_TIMEOUT_S)
-        context = rclpy.Context()
-        rclpy.init(args=[], context=context, domain_id=domain_id)
-        stack.callback(context.try_shutdown)
-        node = TrialNode(robot, context, alive)
-        stack.callback(node.close)
-        depths = {bundle.manifest.connector: CONNECTORS[bundle.manifest.connector].depth for bundle in bundles}
-        setup = TrialSetup(depths, arguments.mode, files.criterion, files.start)
-        runner = TrialRunner(node, robot, manager, setup, loaded_skill=plans[0].skill)
-        try:
+    # The recorder is up before the others, so that it sees them from their first message on.
+    names = [recorder.name, *(process.name for process in graph)]
+    with rehearsal((*graph, recorder), names, files.directory, arguments.domain_id, interruption) as running:
+        node = TrialNode(robot, running.context, running.alive)
+        with contextlib.closing(node):
+            depths = {bundle.manifest.connector: CONNECTORS[bundle.manifest.connector].depth for bundle in bundles}
+            setup = TrialSetup(depths, arguments.mode, files.criterion, files.start)
+            runner = TrialRunner(node, robot, running.manager, setup, loaded_skill=plans[0].skill)
             for plan in plans:
                 status = StatusLine()
                 head = f"{plan.number:>3}/{len(plans)}  {plan.connector:<8}"
@@ -206,8 +178,6 @@ def _run_trials(
                 files.realtime_factor = node.realtime_factor
                 files.add(result, series)
                 print(_line(result, len(plans)), flush=True)
-        except ExternalShutdownException as error:
-            raise KeyboardInterrupt from error
 
 
 def _start(graph: GraphConfig) -> StartRange:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from maxent_robot.cli.rehearsal import Interruption, StatusLine, free_domain, output_directory
+from maxent_robot.cli.rehearsal import Interruption, StatusLine, output_directory, rehearsal
 from maxent_robot.errors import ConfigError, MaxentRobotError
 
 if TYPE_CHECKING:
@@ -23,17 +23,16 @@ if TYPE_CHECKING:
     from maxent_robot.trials.game import GameResult
 
 ROBOT = "sim_hockey"
-DEFAULTS = {"home": "hockey_duel", "away": "hockey_defend"}
 FLAGS = ("home", "away", "games", "goals", "time_limit")
 """Those that mean nothing for insertions."""
-
-START_TIMEOUT_S = 60.0
 
 
 def add_arguments(group: argparse._ArgumentGroup) -> None:
     """Declare what `maxent-robot demo hockey` takes beside --mode, --seed, --output, --json and --domain-id."""
-    for player, skill in DEFAULTS.items():
-        group.add_argument(f"--{player}", default=skill, metavar="SKILL", help=f"who plays {player} (default: {skill})")
+    for player in ("home", "away"):
+        group.add_argument(
+            f"--{player}", default="", metavar="SKILL", help=f"who plays {player} (default: the graph's)"
+        )
     group.add_argument("--games", type=int, default=1, help="how many (default: %(default)s)")
     group.add_argument("--goals", type=int, default=5, help="that win a game (default: %(default)s)")
     group.add_argument("--time-limit", type=float, default=600.0, metavar="SECONDS", help="of a game (default: 600)")
@@ -50,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     import mujoco  # noqa: F401
     import rclpy  # noqa: F401
 
+    from maxent_robot.trials.game import PLAYERS
     from maxent_robot.trials.game_report import write_game_report
 
     graph = _graph(arguments)
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         setting |= {"goals to win": str(arguments.goals), "seed": str(arguments.seed)}
         report = write_game_report(directory, games, setting)
         ended = [game for game in games if not game.stopped]
-        wins = [sum(game.winner == player for game in ended) for player in ("home", "away")]
+        wins = [sum(game.winner == player for game in ended) for player in PLAYERS]
         print(
             f"{len(ended)} of {len(games)} games played to their end; won by home {wins[0]}, by away {wins[1]}\n"
             f"report: {report}",
@@ -90,9 +90,11 @@ def _graph(arguments: argparse.Namespace) -> tuple[NodeProcess, ...]:
         BundleError: a skill does not verify.
     """
     from maxent_robot.bringup import load_graph, processes
+    from maxent_robot.bringup.graph import parameters_of
     from maxent_robot.inference.temperature import HISTORY_FREE_MODES
     from maxent_robot.paths import find_skill
     from maxent_robot.skill.bundle import load_bundle
+    from maxent_robot.trials.game import PLAYERS
 
     if arguments.mode not in (None, *HISTORY_FREE_MODES):
         raise ConfigError(f"--mode {arguments.mode} is for insertions; in hockey: {', '.join(HISTORY_FREE_MODES)}")
@@ -110,8 +112,10 @@ def _graph(arguments: argparse.Namespace) -> tuple[NodeProcess, ...]:
             "time_limit_s": arguments.time_limit,
         },
     }
-    for k, player in enumerate(("home", "away")):
-        skill = getattr(arguments, player)
+    graph = load_graph("hockey")
+    for k, player in enumerate(PLAYERS):
+        skill = getattr(arguments, player) or str(parameters_of(graph, f"{player}/policy")["skill"])
+        setattr(arguments, player, skill)
         path = find_skill(skill)
         if load_bundle(path).manifest.layout.inserts:
             raise ConfigError(f"--{player}: skill '{skill}' inserts, must be one that plays hockey")
@@ -119,7 +123,7 @@ def _graph(arguments: argparse.Namespace) -> tuple[NodeProcess, ...]:
         overrides[f"{player}/supervisor"] = {"skill": str(path)}
         if arguments.mode:
             overrides[f"{player}/policy"]["mode"] = arguments.mode
-    return processes(load_graph("hockey"), ROBOT, overrides)
+    return processes(graph, ROBOT, overrides)
 
 
 def _play(
@@ -130,46 +134,23 @@ def _play(
     interruption: Interruption,
 ) -> None:
     """Bring the graph up, play, and end every process, whatever happens."""
-    import rclpy
-    from rclpy.executors import ExternalShutdownException
-
-    from maxent_robot.bringup import GraphOptions, LifecycleManager, ProcessGroup
     from maxent_robot.nodes.hockey_game import HockeyGameNode
 
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    domain_id = free_domain() if arguments.domain_id is None else arguments.domain_id
-    with contextlib.ExitStack() as stack:
-        log = stack.enter_context((directory / "nodes.log").open("w", encoding="utf-8"))
-        group = ProcessGroup(
-            graph,
-            GraphOptions(domain_id=domain_id),
-            echo=lambda name, line: print(f"[{name}] {line}", file=log, flush=True),
-        )
-        stack.enter_context(group)
-        names = [process.name for process in group.processes]
-        print(f"starting {', '.join(names)} on ROS domain {domain_id}", flush=True)
-
-        def alive() -> None:
-            interruption.check()
-            group.check()
-
-        manager = stack.enter_context(LifecycleManager("", domain_id, alive, group.reason))
-        manager.bring_up(names, START_TIMEOUT_S)
-        context = rclpy.Context()
-        rclpy.init(args=[], context=context, domain_id=domain_id)
-        stack.callback(context.try_shutdown)
-        node = HockeyGameNode(context, alive)
-        stack.callback(node.close)
-        try:
+    names = [process.name for process in graph]
+    with rehearsal(graph, names, directory, arguments.domain_id, interruption) as running:
+        node = HockeyGameNode(running.context, running.alive)
+        with contextlib.closing(node):
             for number in range(1, arguments.games + 1):
                 status = StatusLine()
                 head = f"{number:>3}/{arguments.games}"
-                game = node.play(number, lambda time_s, score: status.show(f"{head}  {time_s:6.1f} s   {score}"))  # noqa: B023
+                game = node.play(number, partial(_show, status, head))
                 status.clear()
                 games.append(game)
                 print(_line(game, arguments.games), flush=True)
-        except ExternalShutdownException as error:
-            raise KeyboardInterrupt from error
+
+
+def _show(status: StatusLine, head: str, time_s: float, score: str) -> None:
+    status.show(f"{head}  {time_s:6.1f} s   {score}")
 
 
 def _line(game: GameResult, total: int) -> str:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from maxent_robot.errors import ConfigError
 
-STATUS_PERIOD_S = 0.1
+if TYPE_CHECKING:
+    from rclpy.context import Context
+
+    from maxent_robot.bringup import LifecycleManager, NodeProcess
+
+START_TIMEOUT_S, STATUS_PERIOD_S = 60.0, 0.1
 
 
 def output_directory(chosen: Path | None) -> Path:
@@ -80,6 +89,74 @@ class Interruption:
             signal.signal(number, handler)
         if kind is None:
             self.check()
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A graph that runs.
+
+    Attributes:
+        manager: of the lifecycle of its nodes.
+        context: of ROS, for nodes of this process.
+        alive: raises when a process has ended, or an interruption came.
+    """
+
+    manager: LifecycleManager
+    context: Context
+    alive: Callable[[], None]
+
+
+@contextlib.contextmanager
+def rehearsal(
+    processes: Sequence[NodeProcess],
+    names: Sequence[str],
+    directory: Path,
+    domain_id: int | None,
+    interruption: Interruption,
+) -> Iterator[Rehearsal]:
+    """Start the processes, bring them up, and end every one of them, whatever happens.
+
+    Args:
+        processes: in the order they are started.
+        names: of all of them, in the order they are activated.
+        directory: for `nodes.log`, what they print.
+        domain_id: of ROS; one that nothing uses where not given.
+        interruption: ends it.
+
+    Raises:
+        BringupError: a node did not come up.
+    """
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+
+    from maxent_robot.bringup import GraphOptions, LifecycleManager, ProcessGroup
+
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    domain_id = free_domain() if domain_id is None else domain_id
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context((directory / "nodes.log").open("w", encoding="utf-8"))
+        group = ProcessGroup(
+            processes,
+            GraphOptions(domain_id=domain_id),
+            echo=lambda name, line: print(f"[{name}] {line}", file=log, flush=True),
+        )
+        stack.enter_context(group)
+        started = ", ".join(process.name for process in group.processes)
+        print(f"starting {started} on ROS domain {domain_id}", flush=True)
+
+        def alive() -> None:
+            interruption.check()
+            group.check()
+
+        manager = stack.enter_context(LifecycleManager("", domain_id, alive, group.reason))
+        manager.bring_up(names, START_TIMEOUT_S)
+        context = rclpy.Context()
+        rclpy.init(args=[], context=context, domain_id=domain_id)
+        stack.callback(context.try_shutdown)
+        try:
+            yield Rehearsal(manager, context, alive)
+        except ExternalShutdownException as error:
+            raise KeyboardInterrupt from error
 
 
 class StatusLine:

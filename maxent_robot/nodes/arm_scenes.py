@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import PoseStamped
@@ -37,36 +36,28 @@ class PlugScene:
         node: that has the parameters of `declare_plug_parameters`; `sim_arm/new_scenario` reads them again.
         robot: an FR3 description.
         controller: of the arm.
-        made: takes what destroys each thing that this makes of the node.
 
     Raises:
         ConfigError: unknown connector or controller.
     """
 
-    def __init__(
-        self,
-        node: ManagedNode,
-        robot: RobotConfig,
-        controller: str,
-        made: Callable[[Callable[[Any], object], Any], None],
-    ) -> None:
+    def __init__(self, node: ManagedNode, robot: RobotConfig, controller: str) -> None:
         from sim.plug.arm_driver import PlugArmDriver
         from sim.plug.config import PlugConfig, Start
         from sim.plug.obstacle import START_HEIGHT_M, ObstacleSetting
 
-        self._node, self._robot, self._made = node, robot, made
+        self._node, self._robot = node, robot
         with_obstacle = bool(node.get_parameter("obstacle").value)
         config = PlugConfig(start=Start(height_m=START_HEIGHT_M), obstacle=ObstacleSetting(present=with_obstacle))
         self.driver = PlugArmDriver(robot, *self._parameters(), controller, config)
         self._obstacle = (
-            ObstaclePublisher(self._publisher(Odometry, OBSTACLE, SENSOR), robot, config.obstacle.radius_m)
+            ObstaclePublisher(node.make_publisher(Odometry, OBSTACLE, SENSOR), robot, config.obstacle.radius_m)
             if with_obstacle
             else None
         )
-        self._insertion_publisher = self._publisher(PoseStamped, "sim_arm/insertion", RELIABLE)
-        self._socket_publisher = self._publisher(PoseStamped, SOCKET_POSE, LATCHED)
-        service = node.create_service(Trigger, "sim_arm/new_scenario", self._on_new_scenario)
-        made(node.destroy_service, service)
+        self._insertion_publisher = node.make_publisher(PoseStamped, "sim_arm/insertion", RELIABLE)
+        self._socket_publisher = node.make_publisher(PoseStamped, SOCKET_POSE, LATCHED)
+        node.make_service(Trigger, "sim_arm/new_scenario", self._on_new_scenario)
         self._insertion_message = PoseStamped()
         self._insertion_message.header.frame_id = "socket"
 
@@ -97,11 +88,6 @@ class PlugScene:
         if self._obstacle is not None:
             values.update(obstacle_radius_m=self._obstacle.radius_m, obstacle_nearest_m=self._obstacle.nearest_m)
         return values
-
-    def _publisher(self, kind: Any, topic: str, qos: Any) -> Any:
-        publisher = self._node.create_publisher(kind, topic, qos)
-        self._made(self._node.destroy_publisher, publisher)
-        return publisher
 
     def _parameters(self) -> tuple[str, int]:
         return self._node.get_parameter("connector").value, self._node.get_parameter("scenario_seed").value

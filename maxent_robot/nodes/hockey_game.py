@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -15,13 +15,11 @@ from std_srvs.srv import Trigger
 
 from maxent_robot.nodes.hockey_referee import OVER
 from maxent_robot.nodes.messages import diagnostic_values, stamp_to_s
+from maxent_robot.nodes.supervisor_client import SupervisorClient, SupervisorView
 from maxent_robot.nodes.topics import HOCKEY_MALLETS, HOCKEY_PUCK, HOCKEY_SCORE, POLICY_TELEMETRY, SUPERVISOR_STATE
-from maxent_robot.nodes.trial_node import SupervisorView
 from maxent_robot.nodes.waiting_node import EVENTS, LATCHED_EVENTS, POLL_PERIOD_S, TrialError, WaitingNode
 from maxent_robot.trials.game import PLAYERS, GameEvent, GameResult
 
-READY_TIMEOUT_S = 20.0
-RETRY_PERIOD_S = 0.3
 PLAYING_STATES = ("RAMPING", "RUNNING", "DEGRADED")
 
 _SERVICES = {
@@ -44,6 +42,10 @@ class HockeyGameNode(WaitingNode):
     def __init__(self, context: Context, alive: Callable[[], None]) -> None:
         super().__init__("hockey_game", context, alive, _SERVICES)
         self.supervisors = {one: SupervisorView() for one in PLAYERS}
+        self._asks = {
+            one: SupervisorClient(self, partial(self.supervisors.__getitem__, one), f"{one}/supervisor")
+            for one in PLAYERS
+        }
         self.score: dict[str, str] = {}
         self._score_text = ""
         self._events: list[GameEvent] = []
@@ -64,11 +66,11 @@ class HockeyGameNode(WaitingNode):
         Raises:
             TrialError: a node does not answer, or an arm can't be made ready.
         """
-        for one in PLAYERS:
-            self._make_ready(one)
-        before = {one: dict(self.supervisors[one].interventions) for one in PLAYERS}
-        for one in PLAYERS:
-            self._request(one, "start")
+        for client in self._asks.values():
+            client.make_ready()
+        before = {one: self.supervisors[one].interventions for one in PLAYERS}
+        for client in self._asks.values():
+            client.request("start")
         for one in PLAYERS:
             self.wait(partial(self._plays, one), f"{one}: start of the skill")
         self._events, self._trace, self._rallies = [], [], -1
@@ -85,25 +87,8 @@ class HockeyGameNode(WaitingNode):
             time.sleep(POLL_PERIOD_S)
         for one in PLAYERS:
             if self._plays(one):
-                self._request(one, "stop")
+                self._asks[one].request("stop")
         return self._result(game, before, stopped)
-
-    def _make_ready(self, one: str) -> None:
-        """Reset what is latched, arm, and see it armed."""
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        reason = ""
-        while self.supervisors[one].state != "ARMED":
-            if time.monotonic() > deadline:
-                state = self.supervisors[one].state or "silent"
-                raise TrialError(f"{one}/supervisor: {state}, not ARMED after {READY_TIMEOUT_S:g} s: {reason}")
-            request = "reset" if self.supervisors[one].fault else "arm"
-            _, reason = self.trigger(f"{one}/supervisor/{request}")
-            self.pause(RETRY_PERIOD_S)
-
-    def _request(self, one: str, name: str) -> None:
-        done, reason = self.trigger(f"{one}/supervisor/{name}")
-        if not done:
-            raise TrialError(f"{one}/supervisor/{name}: {reason}")
 
     def _plays(self, one: str) -> bool:
         return self.supervisors[one].state in PLAYING_STATES
@@ -112,7 +97,7 @@ class HockeyGameNode(WaitingNode):
         view = self.supervisors[one]
         return f"{one}: {view.fault or view.state}"
 
-    def _result(self, game: int, before: dict[str, dict[str, int]], stopped: str) -> GameResult:
+    def _result(self, game: int, before: Mapping[str, Mapping[str, int]], stopped: str) -> GameResult:
         score = self.score
         return GameResult(
             game=game,
@@ -122,13 +107,7 @@ class HockeyGameNode(WaitingNode):
             time_s=float(score.get("time_s", 0.0)),
             stopped=stopped,
             events=tuple(self._events),
-            interventions={
-                one: {
-                    kind: count - before[one].get(kind, 0)
-                    for kind, count in self.supervisors[one].interventions.items()
-                }
-                for one in PLAYERS
-            },
+            interventions={one: self.supervisors[one].increase(before[one]) for one in PLAYERS},
             latency_ms={
                 one: tuple(np.percentile(values, (50, 95)).tolist())
                 if (values := self._latencies_ms[one])

@@ -8,7 +8,7 @@ over.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,14 @@ from rclpy.client import Client
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
-from maxent_robot.nodes.hockey_table import PERIOD_S, PICTURE_CYCLES, PLAYERS
+from maxent_robot.nodes.hockey_table import PERIOD_S, PICTURE_CYCLES
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import diagnostic_status
 from maxent_robot.nodes.parameters import declare
 from maxent_robot.nodes.qos import LATCHED, RELIABLE
 from maxent_robot.nodes.steady_clock import steady_now_s
 from maxent_robot.nodes.topics import HOCKEY_PUCK, HOCKEY_SCORE
+from maxent_robot.trials.game import PLAYERS
 
 WAITING, PLAYING, OVER = "waiting", "playing", "over"
 PAUSE_S = 0.6
@@ -42,7 +43,6 @@ class HockeyRefereeNode(ManagedNode):
         declare(self, "goals_to_win", 5, "of a game", (1, 100))
         declare(self, "time_limit_s", 600.0, "of a game [s]; then whoever is ahead has won", (10.0, 7200.0))
         declare(self, "seed", 1, "of the draw who begins", (0, 2**31 - 1))
-        self._made: list[tuple[Callable[[Any], object], Any]] = []
         self._phase = WAITING
 
     def configure(self) -> None:
@@ -59,17 +59,15 @@ class HockeyRefereeNode(ManagedNode):
         self._goals_to_win = int(self.get_parameter("goals_to_win").value)
         self._time_limit_s = float(self.get_parameter("time_limit_s").value)
         self._phase, self._rallies, self._played, self._last = WAITING, 0, 0, ""
-        self._score = self.create_publisher(DiagnosticStatus, HOCKEY_SCORE, LATCHED)
-        self._made.append((self.destroy_publisher, self._score))
-        subscription = self.create_subscription(Odometry, HOCKEY_PUCK, self._on_puck, RELIABLE)
-        self._made.append((self.destroy_subscription, subscription))
+        self._score = self.make_publisher(DiagnosticStatus, HOCKEY_SCORE, LATCHED)
+        self.make_subscription(Odometry, HOCKEY_PUCK, self._on_puck, RELIABLE)
         self._clients_of: dict[int, Client[Any, Any]] = {
             side: self.create_client(Trigger, f"hockey_table/serve_{one}")
             for one, side in zip(PLAYERS, (1, -1), strict=True)
         }
-        self._made += [(self.destroy_client, client) for client in self._clients_of.values()]
-        service = self.create_service(Trigger, "hockey_referee/start", self._on_start)
-        self._made.append((self.destroy_service, service))
+        for client in self._clients_of.values():
+            self.own(partial(self.destroy_client, client))
+        self.make_service(Trigger, "hockey_referee/start", self._on_start)
         self._serving: int | None = None
         self._asked: Future[Any] | None = None
         self._serve_at_s = 0.0
@@ -81,9 +79,7 @@ class HockeyRefereeNode(ManagedNode):
         self._phase = WAITING
 
     def cleanup(self) -> None:
-        while self._made:
-            destroy, entity = self._made.pop()
-            destroy(entity)
+        self.disown()
 
     def _on_start(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if not self.is_active:

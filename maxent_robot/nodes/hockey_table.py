@@ -8,36 +8,35 @@ The truth is on `hockey/puck` and `hockey/mallets`, for the referee and for whoe
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import Point, PoseArray, PoseStamped, Quaternion
 from geometry_msgs.msg import Pose as PoseMessage
+from geometry_msgs.msg import PoseArray, PoseStamped
 from nav_msgs.msg import Odometry
 from rclpy.timer import Timer
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
+from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig, load_robot
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
-from maxent_robot.nodes.messages import diagnostic_status, joint_positions, joint_velocities, pose_stamped
+from maxent_robot.nodes.messages import joint_positions, joint_velocities, pose_stamped, pose_to_msg, stamp_from_ns
 from maxent_robot.nodes.pacer import RealTimePacer
 from maxent_robot.nodes.parameters import declare
 from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
+from maxent_robot.nodes.realtime_status import realtime_status
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 from maxent_robot.nodes.topics import HOCKEY_MALLETS, HOCKEY_PICTURE, HOCKEY_PUCK, HOCKEY_TABLE_POSE
+from maxent_robot.trials.game import PLAYERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-PLAYERS = ("home", "away")
-"""Namespaces of the two arms."""
 
 PERIOD_S = 0.01
 PICTURE_CYCLES = 2
@@ -45,6 +44,7 @@ LOOK_AHEAD_S = 0.03
 """Age of a joint state up to which the mallet is taken to have gone on as it went."""
 
 DIAGNOSTICS_PERIOD_S = 1.0
+_UPRIGHT = np.array([0.0, 0.0, 0.0, 1.0])
 
 
 class HockeyTableNode(ManagedNode):
@@ -56,7 +56,6 @@ class HockeyTableNode(ManagedNode):
         declare(self, "seed", 1, "of the camera's noise and of where the puck is put", (0, 2**31 - 1))
         self._robot: RobotConfig
         self._timer: Timer | None = None
-        self._made: list[tuple[Callable[[Any], object], Any]] = []
         self._joints: dict[str, PolledSubscription] = {}
 
     def configure(self) -> None:
@@ -64,7 +63,9 @@ class HockeyTableNode(ManagedNode):
         from sim.hockey.config import Sensing, TableConfig
         from sim.hockey.driven import DrivenTable
         from sim.hockey.sensing import Camera
+        from sim.hockey.state import SIDES
 
+        self._sides = SIDES
         self._robot = load_robot(str(self.get_parameter("robot").value))
         self._chain = self._robot.chain()
         self._generator = np.random.default_rng(int(self.get_parameter("seed").value))
@@ -75,16 +76,17 @@ class HockeyTableNode(ManagedNode):
         self._rates, self._moved_s = np.zeros((2, 2)), np.zeros(2)
         self._camera = Camera(Sensing(), 1, PERIOD_S * PICTURE_CYCLES)
         self._T_base_player = T_BASE_PLAYER
-        self._poses = [self._publisher(PoseStamped, f"{one}/{HOCKEY_TABLE_POSE}", LATCHED) for one in PLAYERS]
-        self._pictures = [self._publisher(PoseArray, f"{one}/{HOCKEY_PICTURE}", SENSOR) for one in PLAYERS]
-        self._puck = self._publisher(Odometry, HOCKEY_PUCK, RELIABLE)
-        self._mallet_publisher = self._publisher(PoseArray, HOCKEY_MALLETS, RELIABLE)
-        self._diagnostics = self._publisher(DiagnosticStatus, "hockey_table/diagnostics", RELIABLE)
+        self._poses = [self.make_publisher(PoseStamped, f"{one}/{HOCKEY_TABLE_POSE}", LATCHED) for one in PLAYERS]
+        self._pictures = [self.make_publisher(PoseArray, f"{one}/{HOCKEY_PICTURE}", SENSOR) for one in PLAYERS]
+        self._puck = self.make_publisher(Odometry, HOCKEY_PUCK, RELIABLE)
+        self._mallet_publisher = self.make_publisher(PoseArray, HOCKEY_MALLETS, RELIABLE)
+        self._diagnostics = self.make_publisher(DiagnosticStatus, "hockey_table/diagnostics", RELIABLE)
         topic = self._robot.topics.joint_states
         self._joints = {one: PolledSubscription(self, JointState, f"{one}/{topic}", SENSOR) for one in PLAYERS}
+        for subscription in self._joints.values():
+            self.own(subscription.destroy)
         for one, side in zip(PLAYERS, (1, -1), strict=True):
-            service = self.create_service(Trigger, f"hockey_table/serve_{one}", partial(self._on_serve, side))
-            self._made.append((self.destroy_service, service))
+            self.make_service(Trigger, f"hockey_table/serve_{one}", partial(self._on_serve, side))
 
     def activate(self) -> None:
         self._camera.begin(self._table.state, np.arange(1), self._generator)
@@ -103,17 +105,8 @@ class HockeyTableNode(ManagedNode):
 
     def cleanup(self) -> None:
         self.deactivate()
-        for subscription in self._joints.values():
-            subscription.destroy()
         self._joints = {}
-        while self._made:
-            destroy, entity = self._made.pop()
-            destroy(entity)
-
-    def _publisher(self, kind: Any, topic: str, qos: Any) -> Any:
-        publisher = self.create_publisher(kind, topic, qos)
-        self._made.append((self.destroy_publisher, publisher))
-        return publisher
+        self.disown()
 
     def _on_cycle(self) -> None:
         due = self._pacer.due(steady_now_s())
@@ -126,7 +119,7 @@ class HockeyTableNode(ManagedNode):
         now_s = steady_now_s()
         if now_s - self._diagnosed_s >= DIAGNOSTICS_PERIOD_S:
             self._diagnosed_s = now_s
-            self._publish_diagnostics(now_s)
+            self._diagnostics.publish(realtime_status(self.get_name(), self._pacer, now_s))
 
     def _read_mallets(self, later_s: float) -> None:
         """Lead the table's mallets to where the arms are, or were `later_s` ago."""
@@ -139,7 +132,7 @@ class HockeyTableNode(ManagedNode):
                 except MaxentRobotError as error:
                     self.get_logger().warning(f"{one}: {error}", throttle_duration_sec=2.0)
                     continue
-                side = 1.0 - 2.0 * k
+                side = self._sides[k]
                 tcp = self._T_base_player.inverse().transform(self._chain.forward(q).position)[:2]
                 rate = np.zeros(2) if qd is None else (self._chain.jacobian(q) @ qd)[:2]
                 self._mallets[k], self._rates[k] = side * tcp, side * rate
@@ -153,13 +146,13 @@ class HockeyTableNode(ManagedNode):
         state, camera = self._table.state, self._camera
         before_s = float(camera.puck_age_s[0])
         camera.look(state, self._generator)
-        self._publish_truth(_time(now_ns))
+        self._publish_truth(stamp_from_ns(now_ns))
         age_s = float(camera.puck_age_s[0])
         if age_s > before_s:
             return  # nothing has come
-        stamp = _time(now_ns - round(1e9 * age_s))
+        stamp = stamp_from_ns(now_ns - round(1e9 * age_s))
         for k, publisher in enumerate(self._pictures):
-            side = 1.0 - 2.0 * k
+            side = self._sides[k]
             message = PoseArray()
             message.header.stamp, message.header.frame_id = stamp, self._robot.base_frame
             for place in (camera.puck[0], camera.mallets[0, 1 - k]):
@@ -182,16 +175,8 @@ class HockeyTableNode(ManagedNode):
         mallets.poses = [_pose(np.append(place, 0.0)) for place in state.mallets[0]]
         self._mallet_publisher.publish(mallets)
 
-    def _publish_diagnostics(self, now_s: float) -> None:
-        factor = self._pacer.realtime_factor(now_s)
-        late = factor < 0.95
-        level = DiagnosticStatus.WARN if late else DiagnosticStatus.OK
-        text = f"slower than real time: factor {factor:.2f}" if late else "real time"
-        values = {"realtime_factor": factor, "cycles": self._pacer.run, "overruns": self._pacer.dropped}
-        self._diagnostics.publish(diagnostic_status(level, self.get_name(), text, values))
-
     def _on_serve(self, side: int, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        from sim.hockey.serve import serve
+        from sim.hockey.launches import serve
 
         if self._timer is None:
             response.success, response.message = False, f"node {self.get_name()} is not active"
@@ -203,12 +188,7 @@ class HockeyTableNode(ManagedNode):
 
 
 def _pose(position: NDArray[np.float64]) -> PoseMessage:
-    x, y, z = position.tolist()
-    return PoseMessage(position=Point(x=x, y=y, z=z), orientation=Quaternion(w=1.0))
-
-
-def _time(total_ns: int) -> Time:
-    return Time(sec=total_ns // 10**9, nanosec=total_ns % 10**9)
+    return pose_to_msg(Pose(position, _UPRIGHT))
 
 
 def main() -> None:

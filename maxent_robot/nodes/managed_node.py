@@ -8,13 +8,18 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
+from rclpy.subscription import Subscription
 from rclpy.task import Future
 
 from maxent_robot.errors import MaxentRobotError
@@ -34,6 +39,7 @@ class ManagedNode(LifecycleNode):
 
     def __init__(self, name: str, **kwargs: object) -> None:
         super().__init__(name, **kwargs)  # type: ignore[arg-type]
+        self._owned: list[Callable[[], object]] = []
         self.last_error = ""
         self.is_configured = False
         self.is_active = False
@@ -42,6 +48,33 @@ class ManagedNode(LifecycleNode):
             False,
             ParameterDescriptor(description="configure and activate at start-up, without a manager", read_only=True),
         )
+
+    def own(self, undo: Callable[[], object]) -> None:
+        """Have `undo` called by `disown`, the latest first."""
+        self._owned.append(undo)
+
+    def disown(self) -> None:
+        """Destroy what `own` and the `make_...` methods have collected; for `cleanup`."""
+        while self._owned:
+            self._owned.pop()()
+
+    def make_publisher(self, kind: type[Any], topic: str, qos: QoSProfile) -> Publisher[Any]:
+        """A publisher that `disown` destroys."""
+        publisher = self.create_publisher(kind, topic, qos)
+        self.own(partial(self.destroy_publisher, publisher))
+        return publisher
+
+    def make_subscription(
+        self, kind: type[Any], topic: str, callback: Callable[[Any], None], qos: QoSProfile
+    ) -> Subscription[Any]:
+        """A subscription that `disown` destroys."""
+        subscription = self.create_subscription(kind, topic, callback, qos)
+        self.own(partial(self.destroy_subscription, subscription))
+        return subscription
+
+    def make_service(self, kind: type[Any], name: str, answer: Callable[[Any, Any], Any]) -> None:
+        """A service that `disown` destroys."""
+        self.own(partial(self.destroy_service, self.create_service(kind, name, answer)))
 
     def configure(self) -> None:
         """Read parameters, load files, create publishers, subscriptions, services and timers."""

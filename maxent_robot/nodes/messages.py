@@ -25,6 +25,11 @@ def stamp_to_s(stamp: Time) -> float:
     return stamp.sec + 1e-9 * stamp.nanosec
 
 
+def stamp_from_ns(total_ns: int) -> Time:
+    """The message stamp of a time in nanoseconds."""
+    return Time(sec=total_ns // 10**9, nanosec=total_ns % 10**9)
+
+
 def pose_from_msg(message: PoseMessage) -> Pose:
     """A geometry_msgs/Pose as `Pose` (float64, quaternion as it stands in the message: x, y, z, w)."""
     p, q = message.position, message.orientation

@@ -13,6 +13,7 @@ import copy
 import time
 from array import array
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,10 +31,11 @@ from maxent_robot.nodes.arm_commands import ArmCommands
 from maxent_robot.nodes.arm_scenes import MalletScene, PlugScene, declare_plug_parameters
 from maxent_robot.nodes.disturbance_parameters import DisturbanceParameters
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
-from maxent_robot.nodes.messages import diagnostic_status
+from maxent_robot.nodes.messages import stamp_from_ns
 from maxent_robot.nodes.pacer import RealTimePacer
 from maxent_robot.nodes.parameters import declare
 from maxent_robot.nodes.qos import RELIABLE, SENSOR
+from maxent_robot.nodes.realtime_status import realtime_status
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 
 if TYPE_CHECKING:
@@ -64,7 +66,6 @@ class SimArmNode(ManagedNode):
         self._pacer: RealTimePacer
         self._timer: Timer | None = None
         self._delayed: deque[tuple[float, JointState]] = deque()
-        self._made: list[tuple[Any, Any]] = []
         self._warned_s: dict[str, float] = {}
 
     def configure(self) -> None:
@@ -73,20 +74,20 @@ class SimArmNode(ManagedNode):
         self._scene = self._make_scene(str(self.get_parameter("tool").value), controller)
         self._driver = self._scene.driver
         topics = self._robot.topics
-        self._joint_publisher = self._publisher(JointState, topics.joint_states, SENSOR)
-        self._wrench_publisher = self._publisher(WrenchStamped, topics.wrench, SENSOR)
-        self._diagnostics_publisher = self._publisher(DiagnosticStatus, "sim_arm/diagnostics", RELIABLE)
+        self._joint_publisher = self.make_publisher(JointState, topics.joint_states, SENSOR)
+        self._wrench_publisher = self.make_publisher(WrenchStamped, topics.wrench, SENSOR)
+        self._diagnostics_publisher = self.make_publisher(DiagnosticStatus, "sim_arm/diagnostics", RELIABLE)
         self._truth = (
             (
-                self._publisher(JointState, "sim_arm/truth/joint_states", RELIABLE),
-                self._publisher(WrenchStamped, "sim_arm/truth/contact", RELIABLE),
+                self.make_publisher(JointState, "sim_arm/truth/joint_states", RELIABLE),
+                self.make_publisher(WrenchStamped, "sim_arm/truth/contact", RELIABLE),
             )
             if self.get_parameter("publish_truth").value
             else None
         )
-        self._clock_publisher = self._publisher(Clock, "/clock", RELIABLE) if self._uses_sim_time() else None
+        self._clock_publisher = self.make_publisher(Clock, "/clock", RELIABLE) if self._uses_sim_time() else None
         self._commands = ArmCommands(self, self._robot, self._driver, lambda text: self._warn("command", text))
-        self._made.append((self._commands.listen, False))
+        self.own(partial(self._commands.listen, False))
         self._joint_message = JointState(name=list(self._robot.joint_names))
         self._joint_message.header.frame_id = self._robot.base_frame
         self._wrench_message = WrenchStamped()
@@ -109,20 +110,13 @@ class SimArmNode(ManagedNode):
 
     def cleanup(self) -> None:
         self.deactivate()
-        while self._made:
-            destroy, entity = self._made.pop()
-            destroy(entity)
-
-    def _publisher(self, kind: Any, topic: str, qos: Any) -> Any:
-        publisher = self.create_publisher(kind, topic, qos)
-        self._made.append((self.destroy_publisher, publisher))
-        return publisher
+        self.disown()
 
     def _make_scene(self, tool: str, controller: str) -> PlugScene | MalletScene:
         if tool == "mallet":
             return MalletScene(self._robot, int(self.get_parameter("scenario_seed").value), controller)
         if tool == "plug":
-            return PlugScene(self, self._robot, controller, lambda *made: self._made.append(made))
+            return PlugScene(self, self._robot, controller)
         raise ConfigError(f"tool is '{tool}', must be plug or mallet")
 
     def _uses_sim_time(self) -> bool:
@@ -153,8 +147,7 @@ class SimArmNode(ManagedNode):
 
     def _stamp(self) -> Time:
         since_s = self._driver.time_s if self._uses_sim_time() else self._pacer.scheduled_s
-        total_ns = self._origin_ns + round(since_s * 1e9)
-        return Time(sec=total_ns // 10**9, nanosec=total_ns % 10**9)
+        return stamp_from_ns(self._origin_ns + round(since_s * 1e9))
 
     def _publish(self, reading: ArmReading) -> None:
         stamp = self._stamp()
@@ -195,20 +188,11 @@ class SimArmNode(ManagedNode):
         publisher.publish(message)
 
     def _publish_diagnostics(self, now_s: float) -> None:
-        factor, dropped = self._pacer.realtime_factor(now_s), self._pacer.dropped
-        values = {
-            "realtime_factor": factor,
-            "cycles": self._pacer.run,
-            "overruns": dropped,
-            "controller": self._driver.controller,
-            **self._scene.values(),
-        }
-        late = factor < 0.95
-        level = DiagnosticStatus.WARN if late else DiagnosticStatus.OK
-        text = f"slower than real time: factor {factor:.2f}" if late else "real time"
-        self._diagnostics_publisher.publish(diagnostic_status(level, self.get_name(), text, values))
-        if late:
-            self._warn("late", f"{text}, {dropped} cycles dropped")
+        values = {"controller": self._driver.controller, **self._scene.values()}
+        status = realtime_status(self.get_name(), self._pacer, now_s, values)
+        self._diagnostics_publisher.publish(status)
+        if status.level == DiagnosticStatus.WARN:
+            self._warn("late", f"{status.message}, {self._pacer.dropped} cycles dropped")
 
     def _warn(self, topic: str, text: str) -> None:
         now_s = steady_now_s()

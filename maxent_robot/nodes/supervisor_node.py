@@ -19,9 +19,6 @@ from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.duration import Duration
 from rclpy.parameter import Parameter
-from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
-from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
@@ -74,7 +71,6 @@ class SupervisorNode(ManagedNode):
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._core: Supervisor | None = None
         self._timer: Timer | None = None
-        self._undo: list[Callable[[], object]] = []
 
     def configure(self) -> None:
         self._robot: RobotConfig = load_robot(str(self.get_parameter("robot").value))
@@ -111,8 +107,7 @@ class SupervisorNode(ManagedNode):
 
     def cleanup(self) -> None:
         self._core = None
-        while self._undo:
-            self._undo.pop()()
+        self.disown()
 
     def _on_set_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
         """Refuse whatever would seem to change a limit that is in force."""
@@ -123,28 +118,28 @@ class SupervisorNode(ManagedNode):
         return SetParametersResult(successful=False, reason=reason)
 
     def _create_outputs(self, core: Supervisor) -> None:
-        self._state_publisher = self._publisher(DiagnosticStatus, SUPERVISOR_STATE, LATCHED)
-        faults = self._publisher(DiagnosticStatus, SUPERVISOR_FAULT, LATCHED)
+        self._state_publisher = self.make_publisher(DiagnosticStatus, SUPERVISOR_STATE, LATCHED)
+        faults = self.make_publisher(DiagnosticStatus, SUPERVISOR_FAULT, LATCHED)
         self._announcer = FaultAnnouncer(self.get_logger(), faults, core.reaction)
-        self._diagnostics = self._publisher(DiagnosticArray, "/diagnostics", RELIABLE)
-        self._commanded = self._publisher(PoseStamped, COMMANDED_POSE, RELIABLE)
+        self._diagnostics = self.make_publisher(DiagnosticArray, "/diagnostics", RELIABLE)
+        self._commanded = self.make_publisher(PoseStamped, COMMANDED_POSE, RELIABLE)
         topics = self._robot.topics
         kind: type[Any] = PoseStamped if self._robot.backend == "crisp" else JointTrajectory
         topic = topics.target_pose if self._robot.backend == "crisp" else topics.joint_trajectory
-        self._controller = None if self._dry_run else self._publisher(kind, topic, RELIABLE)
+        self._controller = None if self._dry_run else self.make_publisher(kind, topic, RELIABLE)
 
     def _create_inputs(self, core: Supervisor) -> None:
         topics = self._robot.topics
-        self._twists = self._subscription(TwistStamped, CANDIDATE_TWIST, self._on_twist, RELIABLE)
+        self._twists = self.make_subscription(TwistStamped, CANDIDATE_TWIST, self._on_twist, RELIABLE)
         inputs = [
-            self._subscription(JointState, topics.joint_states, self._on_joint_state, SENSOR),
-            self._subscription(WrenchStamped, topics.wrench, self._on_wrench, SENSOR),
+            self.make_subscription(JointState, topics.joint_states, self._on_joint_state, SENSOR),
+            self.make_subscription(WrenchStamped, topics.wrench, self._on_wrench, SENSOR),
             self._twists,
-            self._subscription(PoseStamped, MOVE_TARGET, self._on_move_target, RELIABLE),
-            self._subscription(DiagnosticStatus, POLICY_TELEMETRY, self._on_telemetry, RELIABLE),
+            self.make_subscription(PoseStamped, MOVE_TARGET, self._on_move_target, RELIABLE),
+            self.make_subscription(DiagnosticStatus, POLICY_TELEMETRY, self._on_telemetry, RELIABLE),
         ]
         self._graph = GraphWatch(self, self._robot, self._twists, inputs, self._controller, core.report)
-        self._undo.append(self._graph.destroy)
+        self.own(self._graph.destroy)
         requests = {
             "arm": core.request_arm,
             "start": core.request_start,
@@ -152,23 +147,11 @@ class SupervisorNode(ManagedNode):
             "reset": core.request_reset,
         }
         for name, request in requests.items():
-            service = self.create_service(Trigger, f"supervisor/{name}", self._answer(name, request))
-            self._undo.append(partial(self.destroy_service, service))
+            self.make_service(Trigger, f"supervisor/{name}", self._answer(name, request))
         status_timer = self.create_timer(STATUS_PERIOD_S, self._on_status, clock=STEADY_CLOCK)
         diagnostics_timer = self.create_timer(DIAGNOSTICS_PERIOD_S, self._on_diagnostics, clock=STEADY_CLOCK)
-        self._undo += [partial(self.destroy_timer, timer) for timer in (status_timer, diagnostics_timer)]
-
-    def _publisher(self, kind: type[Any], topic: str, qos: QoSProfile) -> Publisher[Any]:
-        publisher = self.create_publisher(kind, topic, qos)
-        self._undo.append(partial(self.destroy_publisher, publisher))
-        return publisher
-
-    def _subscription(
-        self, kind: type[Any], topic: str, callback: Callable[[Any], None], qos: QoSProfile
-    ) -> Subscription[Any]:
-        subscription = self.create_subscription(kind, topic, callback, qos)
-        self._undo.append(partial(self.destroy_subscription, subscription))
-        return subscription
+        for timer in (status_timer, diagnostics_timer):
+            self.own(partial(self.destroy_timer, timer))
 
     def _on_joint_state(self, message: JointState) -> None:
         if self._core is not None:

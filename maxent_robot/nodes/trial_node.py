@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
 from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose_from_msg, pose_stamped, stamp_to_s
 from maxent_robot.nodes.qos import RELIABLE
+from maxent_robot.nodes.supervisor_client import SupervisorView
 from maxent_robot.nodes.topics import MOVE_TARGET, OBSTACLE, POLICY_TELEMETRY, SOCKET_POSE, SUPERVISOR_STATE
 from maxent_robot.nodes.waiting_node import EVENTS, LATCHED_EVENTS, STREAM, TrialError, WaitingNode
 
@@ -46,32 +47,6 @@ _SERVICES: dict[str, Any] = {
     **{f"{node}/set_parameters": SetParameters for node in ("policy", "supervisor", "sim_arm")},
 }
 """What a series of trials asks of the other nodes."""
-
-
-@dataclass(frozen=True)
-class SupervisorView:
-    """What the supervisor last said about itself; `fault` is the first of those that are latched."""
-
-    state: str = ""
-    source: str = ""
-    move: str = ""
-    move_count: int = 0
-    fault: str = ""
-    interventions: Mapping[str, int] = field(default_factory=dict)
-
-    @staticmethod
-    def of(message: DiagnosticStatus) -> SupervisorView:
-        """What a message of `supervisor/state` says."""
-        values = diagnostic_values(message)
-        prefix = "interventions_"
-        return SupervisorView(
-            state=message.message,
-            source=values.get("source", ""),
-            move=values.get("move", ""),
-            move_count=int(values.get("move_count", "0")),
-            fault=values.get("faults", "").split(", ", 1)[0],
-            interventions={key.removeprefix(prefix): int(n) for key, n in values.items() if key.startswith(prefix)},
-        )
 
 
 class TrialNode(WaitingNode):

@@ -13,6 +13,7 @@ import numpy as np
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
+from maxent_robot.nodes.supervisor_client import READY_TIMEOUT_S, SupervisorClient
 from maxent_robot.nodes.trial_node import TrialNode
 from maxent_robot.nodes.waiting_node import POLL_PERIOD_S, TrialError
 from maxent_robot.safety.wrench import WrenchFilter
@@ -32,11 +33,9 @@ SUPERVISOR, POLICY, ARM = "supervisor", "policy", "sim_arm"
 
 RETREAT_M = 0.04
 TARE_S = 0.25
-READY_TIMEOUT_S = 15.0
 STILL_WITHOUT_SAMPLES_S = 2.0
 """Time without a sample of the plug's pose after which the trial cannot be judged."""
 
-_RETRY_PERIOD_S = 0.2
 _MOVES = 3
 """Attempts at a move before the series is given up."""
 _NEAR_M, _NEAR_RAD = 0.010, 0.09
@@ -74,6 +73,7 @@ class TrialRunner:
     ) -> None:
         """`loaded_skill` is what the policy node runs already, as in the plans."""
         self._node = node
+        self._supervisor = SupervisorClient(node, lambda: node.supervisor, SUPERVISOR)
         self._lifecycle = lifecycle
         self._setup = setup
         self._filter = WrenchFilter(robot.tool.mass, robot.tool.center_of_mass, setup.criterion.force_window_s)
@@ -104,7 +104,7 @@ class TrialRunner:
             node.take_nearest_m()
             self._follow(judge, trace, progress or (lambda time_s, depth_m, force_n: None))
             clearance_mm = self._clearance_mm()
-        after = node.supervisor.interventions
+        interventions = node.supervisor.increase(before)
         latencies = node.take_latencies_ms()
         self._clear(socket)
         latency = summarise(latencies)
@@ -121,7 +121,7 @@ class TrialRunner:
             full_depth_m=judge.full_depth_m,
             estimate_error_mm=1e3 * error[0],
             estimate_error_deg=float(np.degrees(error[1])),
-            interventions=_increase(before, after),
+            interventions=interventions,
             latency_p50_ms=latency.p50,
             latency_p95_ms=latency.p95,
             latency_p99_ms=latency.p99,
@@ -134,7 +134,7 @@ class TrialRunner:
         node = self._node
         if plan.skill != self._skill:
             self._switch(plan)
-        self._make_ready()
+        self._supervisor.make_ready()
         node.wait(lambda: node.insertion is not None, f"{ARM}/insertion", READY_TIMEOUT_S)
         seen = node.socket_count
         node.set_parameters_of(ARM, {"connector": plan.connector, "scenario_seed": plan.seed})
@@ -160,37 +160,11 @@ class TrialRunner:
                 self._lifecycle.change(name, transition)
         self._skill = plan.skill
 
-    def _make_ready(self) -> None:
-        """Get the supervisor to ARMED, from whatever state it is in."""
-        node, deadline, reason = self._node, time.monotonic() + READY_TIMEOUT_S, ""
-        node.wait(lambda: node.supervisor.state != "", f"{SUPERVISOR}/state", READY_TIMEOUT_S)
-        requests = {"INACTIVE": "arm", "HOLD": "reset", "FAULT": "reset"}
-        while node.supervisor.state != "ARMED":
-            if time.monotonic() > deadline:
-                state = node.supervisor.state
-                raise TrialError(f"{SUPERVISOR}: {state}, not ARMED after {READY_TIMEOUT_S:g} s: {reason}")
-            if request := requests.get(node.supervisor.state):
-                done, reason = node.trigger(f"{SUPERVISOR}/{request}")
-                node.pause(POLL_PERIOD_S if done else _RETRY_PERIOD_S)
-            else:
-                node.pause(POLL_PERIOD_S)
-
-    def _request(self, request: str) -> None:
-        """Ask the supervisor for something that it may refuse for a moment, because the arm still swings."""
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        while True:
-            done, reason = self._node.trigger(f"{SUPERVISOR}/{request}")
-            if done:
-                return
-            if time.monotonic() > deadline:
-                raise TrialError(f"{SUPERVISOR}/{request}: {reason}")
-            self._node.pause(_RETRY_PERIOD_S)
-
     def _move(self, goal: Pose) -> None:
         """Move, making ready again after a fault on the way."""
         outcome = ""
         for _ in range(_MOVES):
-            self._make_ready()
+            self._supervisor.make_ready()
             outcome = self._move_near(goal)
             if not outcome:
                 return
@@ -206,14 +180,14 @@ class TrialRunner:
     def _approach(self, start: Pose) -> str:
         """Go to the start pose and tare there; returns the fault that came up on the way, or an empty string."""
         node = self._node
-        self._make_ready()
+        self._supervisor.make_ready()
         outcome = self._move_near(start)
         if outcome:
             node.pause(5 * POLL_PERIOD_S)
             if node.supervisor.state in ("FAULT", "HOLD"):
                 return node.supervisor.fault
             raise TrialError(f"start pose: {outcome}")
-        self._request("arm")
+        self._supervisor.request("arm")
         for _ in node.take_samples():
             continue
         node.pause(TARE_S)
@@ -234,7 +208,7 @@ class TrialRunner:
     def _follow(self, judge: InsertionJudge, trace: _Trace, progress: Progress) -> None:
         """Start the skill, feed the judge until it decides, and stop."""
         node = self._node
-        self._request("start")
+        self._supervisor.request("start")
         node.take_latencies_ms()
         node.poll()
         started_s = None
@@ -278,22 +252,16 @@ class TrialRunner:
     def _clear(self, socket: Pose) -> None:
         """Back out along the socket's axis, with the orientation as it is; a plug that is wedged is rocked loose
         while it is pulled."""
-        self._make_ready()
+        self._supervisor.make_ready()
         outcome = self._move_near(retreat(self._node.tcp, socket, RETREAT_M))
         for axis in _ROCKING:
             if not outcome:
                 return
-            self._make_ready()
+            self._supervisor.make_ready()
             turn = Pose.from_rotvec(np.zeros(3), _ROCKING_RAD * np.array(axis))
             outcome = self._move_near(retreat(self._node.tcp @ turn, socket, RETREAT_M))
         if outcome:
             raise TrialError(f"{SUPERVISOR}/move_target: the plug does not come out: {outcome}")
-
-
-def _increase(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    """By how much each counter has gone up, those that have."""
-    increase = {kind: count - before.get(kind, 0) for kind, count in after.items()}
-    return {kind: count for kind, count in increase.items() if count > 0}
 
 
 class _Trace:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PLAYERS = ("home", "away")
+"""The two sides, which are also the namespaces of their arms."""
 
 
 @dataclass(frozen=True)

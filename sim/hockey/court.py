@@ -19,10 +19,7 @@ from maxent_robot.skill.hockey import (
 from maxent_robot.skill.observation import ObservationHistory
 from sim.hockey.config import Sensing
 from sim.hockey.sensing import Camera
-from sim.hockey.state import AWAY, HOME, Array, Happened, Table, TableState
-
-SIDES = np.array([1.0, -1.0])
-"""Of the home and of the away player."""
+from sim.hockey.state import AWAY, HOME, SIDES, Array, Happened, Table, TableState
 
 
 class Court:

@@ -13,11 +13,9 @@ from sim.hockey.arm_driver import T_BASE_PLAYER, MalletArmDriver
 from sim.hockey.config import TableConfig
 from sim.hockey.mallets import move_targets
 from sim.hockey.planar import PlanarTable
-from sim.hockey.state import Array, TableState
+from sim.hockey.state import SIDES, Array, TableState
 
 _HELD = ("mallets", "mallet_velocities", "targets", "target_velocities")
-SIDES = (1.0, -1.0)
-"""Of the home and the away player: their frames are turned by half a turn."""
 
 
 class DrivenTable(PlanarTable):

@@ -9,6 +9,10 @@ from sim.hockey.paths import crossing
 from sim.hockey.state import AWAY, HOME, TableState
 
 _CANDIDATES = 64
+_SERVICES = 200
+_CLEAR_M = 0.03
+"""Between the edges of a served puck and of a mallet."""
+
 _STEEPEST = 1.25
 """Of a shot against the axis of the table [rad]."""
 
@@ -74,10 +78,36 @@ def puck_in_reach(config: TableConfig, side: int, generator: np.random.Generator
     state = rest(config, generator)
     (low_x, high_x), (low_y, high_y) = config.mallet.zone_x_m, config.mallet.zone_y_m
     touch = config.touch_m
-    puck = generator.uniform((low_x + 2.0 * touch, 0.9 * low_y), (high_x, 0.9 * high_y))
+    puck = generator.uniform(*_where_it_can_be_struck(config))
     state.puck[0] = side * puck
     for player, sign in ((HOME, 1.0), (AWAY, -1.0)):
         behind = low_x, min(high_x, puck[0] - touch - 0.02) if sign == side else low_x + 0.15
         state.mallets[0, player] = sign * np.array([generator.uniform(*behind), generator.uniform(low_y, high_y)])
     state.targets[...] = state.mallets
     return state
+
+
+def serve(state: TableState, side: int, config: TableConfig, generator: np.random.Generator) -> TableState:
+    """The table with its puck at rest in reach of a player, and before its mallet where there is room; mallets stay.
+
+    Args:
+        state: of one table; it is not changed.
+        side: who begins, 1: home, -1: away.
+        config: of the table.
+        generator: that the place is drawn from.
+    """
+    own = side * state.mallets[0, HOME if side == 1 else AWAY]
+    apart_m = config.touch_m + _CLEAR_M
+    places = generator.uniform(*_where_it_can_be_struck(config), (_SERVICES, 2))
+    before = places[:, 0] > own[0] + apart_m
+    rank = before.astype(int) + (np.linalg.norm(places - own, axis=1) > apart_m)
+    served = state.copy()
+    served.puck[0] = side * places[int(np.argmax(rank))]
+    served.puck_velocity[0], served.spin[0] = 0.0, 0.0
+    return served
+
+
+def _where_it_can_be_struck(config: TableConfig) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Least and greatest place of a resting puck that a mallet can get behind, for the home player [m]."""
+    (low_x, high_x), (low_y, high_y) = config.mallet.zone_x_m, config.mallet.zone_y_m
+    return (low_x + 2.0 * config.touch_m, 0.9 * low_y), (high_x, 0.9 * high_y)

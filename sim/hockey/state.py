@@ -16,6 +16,9 @@ Array = NDArray[np.float64]
 HOME, AWAY = 0, 1
 """The players: the home player defends the goal at negative x."""
 
+SIDES = np.array([1.0, -1.0])
+"""Of the home and of the away player: the frame of the other one is turned by half a turn."""
+
 
 @dataclass(frozen=True)
 class TableState:

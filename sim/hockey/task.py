@@ -111,9 +111,15 @@ class HockeyTask:
         starts = [self._start(np.random.default_rng(name)) for name in names]
         self.court.begin(TableState.joined(starts), index)
         self.referee.begin(index)
-        forgets = [np.random.default_rng((*name, 1)).random() >= self.config.memory for name in names]
-        self.opponent.reset(index[np.array(forgets, dtype=bool)])
+        self.opponent.reset(self._forgotten(index, names))
         self.time_s[index], self.touched[index], self._shot[index] = 0.0, False, False
+
+    def _forgotten(self, index: NDArray[np.intp], names: Sequence[tuple[int, ...]]) -> NDArray[np.intp]:
+        """The places whose opponent begins anew."""
+        if self.config.memory == 0.0:
+            return index
+        forgets = [np.random.default_rng((*name, 1)).random() >= self.config.memory for name in names]
+        return index[np.array(forgets, dtype=bool)]
 
     def _start(self, generator: np.random.Generator) -> TableState:
         table = self.config.table

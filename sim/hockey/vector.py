@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from maxent_robot.learning.environment import EpisodeSummary, Spaces, StepResult
 from maxent_robot.skill.hockey import HOCKEY_AXES, hockey_scale
+from sim.episode_ledger import EpisodeLedger
 from sim.hockey.config import HockeyConfig
 from sim.hockey.opponents import make_player
 from sim.hockey.players import Player
@@ -32,17 +33,12 @@ class VectorHockey:
         self.config, self.num_envs = config, num_envs
         self.task = HockeyTask(config, num_envs, opponent)
         self.spaces = Spaces(hockey_scale(), PRIVILEGED_SCALE, len(HOCKEY_AXES))
-        self._seed = 0
-        self._episode = np.zeros(num_envs, dtype=np.int64)
-        self._returns, self._lengths = np.zeros(num_envs), np.zeros(num_envs, dtype=np.int64)
-        self._terms: dict[str, NDArray[np.float64]] = {}
+        self._ledger = EpisodeLedger(num_envs)
         self._pending: NDArray[np.float32] | None = None
 
     def reset(self, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Begin the first episodes of `seed`. Returns observation and privileged vector, (n, size) float32."""
-        self._seed = seed
-        self._episode[:] = 0
-        self._terms = {}
+        self._ledger.reset(seed)
         self.task.seed(seed)
         self._begin(np.arange(self.num_envs))
         return self.task.observe(), self.task.privileged()
@@ -57,17 +53,14 @@ class VectorHockey:
         assert self._pending is not None, "step_end without step_begin"
         action, self._pending = self._pending, None
         outcome = self.task.advance(action)
-        self._returns += outcome.reward
-        self._lengths += 1
-        for name, value in outcome.terms.items():
-            self._terms[name] = self._terms.get(name, 0.0) + value
+        self._ledger.count(outcome.reward, outcome.terms)
         terminated = outcome.success | outcome.failure
         done = np.flatnonzero(terminated | outcome.timeout)
         episodes = [self._summary(int(index), bool(outcome.success[index])) for index in done]
         observation, privileged = self.task.observe(), self.task.privileged()
         final_observation, final_privileged = observation.copy(), privileged.copy()
         if done.size:
-            self._episode[done] += 1
+            self._ledger.begin_next(done)
             self._begin(done)
             observation, privileged = self.task.observe(), self.task.privileged()
         return StepResult(
@@ -88,40 +81,26 @@ class VectorHockey:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on bit for bit, between two steps."""
-        return {
-            "task": self.task.state_dict(),
-            "seed": self._seed,
-            "episode": self._episode.copy(),
-            "returns": self._returns.copy(),
-            "lengths": self._lengths.copy(),
-            "terms": {name: value.copy() for name, value in self._terms.items()},
-        }
+        return {"task": self.task.state_dict(), **self._ledger.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to a state given by `state_dict`."""
         self.task.load_state_dict(state["task"])
-        self._seed = int(state["seed"])
-        self._episode = np.array(state["episode"])
-        self._returns, self._lengths = np.array(state["returns"]), np.array(state["lengths"])
-        self._terms = {name: np.array(value) for name, value in state["terms"].items()}
+        self._ledger.load_state_dict(state)
 
     def close(self) -> None:
         """It has no threads."""
 
     def _begin(self, index: NDArray[np.intp]) -> None:
-        self._returns[index], self._lengths[index] = 0.0, 0
-        for value in self._terms.values():
-            value[index] = 0.0
-        names = [(self._seed, int(self._episode[place]) * self.num_envs + int(place)) for place in index]
-        self.task.begin(index, names)
+        self.task.begin(index, [self._ledger.name(int(place)) for place in index])
 
     def _summary(self, index: int, success: bool) -> EpisodeSummary:
         return EpisodeSummary(
             success=success,
             time_s=float(self.task.time_s[index]),
             peak_force_n=0.0,
-            episode_return=float(self._returns[index]),
-            length=int(self._lengths[index]),
+            episode_return=float(self._ledger.returns[index]),
+            length=int(self._ledger.lengths[index]),
             easy=False,
-            reward_terms={name: float(value[index]) for name, value in self._terms.items()},
+            reward_terms=self._ledger.terms(index),
         )

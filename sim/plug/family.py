@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from maxent_robot.learning.pooled.environment import FamilySpaces, FamilyStep, SkillView
 from maxent_robot.skill import ACTION_SIZE
 from maxent_robot.skill.layout import INSERTION_LAYOUTS
+from sim.episode_ledger import EpisodeLedger
 from sim.plug.config import PlugConfig
 from sim.plug.task import Outcome, PlugTask
 
@@ -34,17 +35,15 @@ class VectorPlugFamily:
         self.config, self.num_envs = config, num_envs
         self.task = PlugTask(config, num_envs, threads)
         self.spaces = FamilySpaces(self.task.observation_scale, ACTION_SIZE, SKILLS)
-        self._seed = 0
-        self._episode = np.zeros(num_envs, dtype=np.int64)
+        self._ledger = EpisodeLedger(num_envs)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="physics")
         self._pending: Future[Outcome] | None = None
 
     def reset(self, seed: int) -> NDArray[np.float32]:
         """See `FamilyEnvironment`."""
-        self._seed = seed
-        self._episode[:] = 0
+        self._ledger.reset(seed)
         for index in range(self.num_envs):
-            self.task.begin(index, self._name(index))
+            self.task.begin(index, self._ledger.name(index))
         return self.task.observe_full()
 
     def step_begin(self, action: NDArray[Any]) -> None:
@@ -63,9 +62,9 @@ class VectorPlugFamily:
         observation = final.copy()
         done = np.flatnonzero(ended)
         if done.size:
+            self._ledger.begin_next(done)
             for index in done:
-                self._episode[index] += 1
-                self.task.begin(int(index), self._name(int(index)))
+                self.task.begin(int(index), self._ledger.name(int(index)))
             observation[done] = self.task.observe_full(done)
         return FamilyStep(
             observation=observation,
@@ -77,16 +76,13 @@ class VectorPlugFamily:
 
     def state_dict(self) -> dict[str, Any]:
         """See `FamilyEnvironment`."""
-        return {"task": self.task.state_dict(), "seed": self._seed, "episode": self._episode.copy()}
+        return {"task": self.task.state_dict(), **self._ledger.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `FamilyEnvironment`."""
         self.task.load_state_dict(state["task"])
-        self._seed, self._episode = int(state["seed"]), np.array(state["episode"])
+        self._ledger.load_state_dict(state)
 
     def close(self) -> None:
         """End the physics thread."""
         self._executor.shutdown(wait=True)
-
-    def _name(self, index: int) -> tuple[int, ...]:
-        return (self._seed, int(self._episode[index]) * self.num_envs + index)
