@@ -68,7 +68,14 @@ def test_a_mallet_gives_back_its_share_and_takes_the_momentum(kind: str, restitu
     config = TableConfig(
         restitution_mallet=restitution,
         puck=Puck(drag_1_s=0.0, mass_kg=0.5),
-        mallet=Mallet(mass_kg=20.0, stiffness_n_m=100.0, damping_ratio=0.1, force_max_n=5.0),
+        mallet=Mallet(
+            mass_kg=20.0,
+            mass_along_kg=0.0,
+            stiffness_n_m=100.0,
+            damping_n_s_m=9.0,
+            damping_along_n_s_m=0.0,
+            force_max_n=5.0,
+        ),
     )
     mass, heavy = config.puck.mass_kg, config.mallet.mass_kg
     table = TABLES[kind](config, len(SPEEDS))
@@ -151,7 +158,7 @@ def test_a_puck_that_meets_the_corner_of_a_rim_bounces_off_it(kind: str) -> None
 
 
 def test_energy_never_grows_while_the_mallets_rest() -> None:
-    config = replace(CONFIG, mallet=Mallet(stiffness_n_m=10000.0, mass_kg=20.0))
+    config = replace(CONFIG, mallet=Mallet(stiffness_n_m=10000.0, mass_kg=20.0, mass_along_kg=0.0))
     table = PlanarTable(config, 200)
     state = fixed_shots(CONFIG, 200, 3)
     table.place(state)
@@ -176,10 +183,13 @@ def test_a_game_seen_in_a_mirror_or_from_the_other_side_is_the_same_game(kind: s
     state = fixed_shots(CONFIG, n, 5)
     original.place(state)
     flip = np.array([1.0, -1.0])
-    seen = {name: value * (flip if value.ndim > 1 else -1.0) for name, value in state.as_dict().items()}
-    mirrored.place(TableState.from_dict(seen))
-    seen = {name: value[:, ::-1] if value.ndim == 3 else value for name, value in state.as_dict().items()}
-    turned.place(TableState.from_dict({name: value * (1 if name == "spin" else -1) for name, value in seen.items()}))
+    arrays = state.as_dict()
+    arms = {"arm_factors": arrays.pop("arm_factors")}
+    seen = {name: value * (flip if value.ndim > 1 else -1.0) for name, value in arrays.items()}
+    mirrored.place(TableState.from_dict(seen | arms))
+    seen = {name: value[:, ::-1] if value.ndim == 3 else value for name, value in arrays.items()}
+    seen = {name: value * (1 if name == "spin" else -1) for name, value in seen.items()}
+    turned.place(TableState.from_dict(seen | {"arm_factors": arms["arm_factors"][:, ::-1]}))
     # Few periods: what differs in the last digit grows from bounce to bounce.
     for _ in range(25):
         action = generator.uniform(-1.0, 1.0, (n, 2, 2))

@@ -29,9 +29,10 @@ from sim.hockey.match import play_matches
 from sim.hockey.opponents import Opponents, make_player
 from sim.hockey.penalty import PenaltyConfig, penalty_game
 from sim.hockey.planar import PlanarTable
-from sim.hockey.players import Predictor, Striker, see
+from sim.hockey.players import Predictor, see
 from sim.hockey.rules import Referee
 from sim.hockey.state import AWAY, HOME, TableState
+from sim.hockey.striker import Striker
 from sim.hockey.task import HockeyTask
 
 TABLE = TableConfig()

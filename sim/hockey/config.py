@@ -7,7 +7,6 @@ the centre of the surface, x along the table from the home player's goal to the 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from maxent_robot.config import setting
@@ -18,12 +17,24 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Mallet:
-    """A disk at the end of an arm: a mass that a spring of the Cartesian impedance pulls to its target."""
+    """A disk at the end of an arm: a mass that a spring of the Cartesian impedance pulls to its target.
+
+    Towards the arm's base more of the arm has to be moved than across it.
+    """
 
     radius_m: float = setting(0.04815, unit="m", minimum=0.01, maximum=0.1)
-    mass_kg: float = setting(6.0, unit="kg", minimum=0.5, maximum=20.0, doc="of the arm, seen at its end")
+    mass_kg: float = setting(4.8, unit="kg", minimum=0.5, maximum=20.0, doc="of the arm, seen at its end, across it")
+    mass_along_kg: float = setting(3.2, unit="kg", minimum=0.0, maximum=20.0, doc="that more, away from its base")
     stiffness_n_m: float = setting(2000.0, unit="N/m", minimum=100.0, maximum=10000.0)
-    damping_ratio: float = setting(0.82, minimum=0.1, maximum=2.0, doc="of the arm, which has more than its impedance")
+    damping_n_s_m: float = setting(143.0, unit="N s/m", minimum=0.0, maximum=2000.0, doc="of arm and impedance, across")
+    damping_along_n_s_m: float = setting(70.0, unit="N s/m", minimum=0.0, maximum=2000.0, doc="that more, along it")
+    base_m: float = setting(1.10, unit="m", minimum=1.0, maximum=3.0, doc="of the arm, behind the middle of the table")
+    spread: float = setting(
+        1.0,
+        minimum=1.0,
+        maximum=3.0,
+        doc="mass and damping of an episode's arms are up to so many times more or less; physics numpy only",
+    )
     force_max_n: float = setting(120.0, unit="N", minimum=5.0, maximum=200.0, doc="of the spring: stiffness x leash")
     acceleration_m_s2: float = setting(8.0, unit="m/s^2", minimum=0.5, maximum=100.0, doc="of the target")
     zone_x_m: Range = setting((-0.82, -0.48), unit="m", doc="of the target, for the home player")
@@ -34,11 +45,6 @@ class Mallet:
         """Greatest distance of the target from the mallet along each axis [m]."""
         return self.force_max_n / self.stiffness_n_m
 
-    @property
-    def damping_n_s_m(self) -> float:
-        """Of the impedance [Ns/m]."""
-        return 2.0 * self.damping_ratio * math.sqrt(self.stiffness_n_m * self.mass_kg)
-
 
 @dataclass(frozen=True)
 class Puck:
@@ -46,7 +52,7 @@ class Puck:
 
     radius_m: float = setting(0.03165, unit="m", minimum=0.01, maximum=0.1)
     mass_kg: float = setting(0.01, unit="kg", minimum=0.001, maximum=0.5)
-    drag_1_s: float = setting(0.5, unit="1/s", minimum=0.0, maximum=5.0, doc="share of the velocity lost per second")
+    drag_1_s: float = setting(0.1, unit="1/s", minimum=0.0, maximum=5.0, doc="share of the velocity lost per second")
     spin_drag_1_s: float = setting(0.4, unit="1/s", minimum=0.0, maximum=5.0, doc="the same of the spin")
 
 
@@ -153,3 +159,10 @@ class HockeyConfig:
     sensing: Sensing = setting(Sensing())
     rules: Rules = setting(Rules())
     reward: Reward = setting(Reward())
+
+    def __post_init__(self) -> None:
+        if self.physics != "numpy" and self.table.mallet.spread != 1.0:
+            raise ConfigError(
+                f"table.mallet.spread is {self.table.mallet.spread} and physics {self.physics}: only arms in numpy "
+                f"differ from one episode to the next; must be 1"
+            )

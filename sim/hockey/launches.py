@@ -35,12 +35,14 @@ def fixed_shots(config: TableConfig, n: int, seed: int) -> TableState:
 
 
 def rest(config: TableConfig, generator: np.random.Generator) -> TableState:
-    """One table with both mallets at rest somewhere in their zones."""
+    """One table with both mallets at rest somewhere in their zones, held by arms of any weight."""
     state = TableState.at_rest(1, config)
     low, high = np.array([config.mallet.zone_x_m, config.mallet.zone_y_m]).T
     state.mallets[0, HOME] = generator.uniform(low, high)
     state.mallets[0, AWAY] = -generator.uniform(low, high)
     state.targets[...] = state.mallets
+    if config.mallet.spread > 1.0:
+        state.arm_factors[...] = config.mallet.spread ** generator.uniform(-1.0, 1.0, (1, 2, 2))
     return state
 
 

@@ -6,11 +6,13 @@ of the table.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.hockey.config import Mallet, TableConfig
-from sim.hockey.state import TableState
+from sim.hockey.state import SIDES, TableState
 
 Array = NDArray[np.float64]
 
@@ -46,15 +48,52 @@ def move_targets(state: TableState, velocity: Array, config: TableConfig) -> Non
 
 
 class SpringMotion:
-    """The exact motion of a mass on a damped spring over a fixed time, while the other end of the spring rests."""
+    """The motion of masses on damped springs over a fixed time, while the other ends of the springs rest.
 
-    def __init__(self, mallet: Mallet, time_s: float) -> None:
+    Mass and damping along the line to the arm's base are not those across it. In each of the two directions the motion
+    is exact; that the directions turn as the mallet moves gives a push away from the base (m_along v_across^2 / r,
+    Lagrange's equations of a point mass with a rotor on its radius), here at the beginning of the time.
+
+    Args:
+        mallet: of all of them.
+        n: tables.
+        time_s: in which they move on.
+    """
+
+    def __init__(self, mallet: Mallet, n: int, time_s: float) -> None:
+        self._mallet, self._time_s = mallet, time_s
+        self._base = -SIDES[:, None] * np.array([mallet.base_m, 0.0])
+        self._motion = np.zeros((2, 2, n, 2, 2))
+        self._push = np.zeros((n, 2))
+
+    def set(self, factors: Array, index: Any = ...) -> None:
+        """Take the factors (k, 2, 2) on mass and damping of both players for the places `index`."""
         from scipy.linalg import expm
 
-        rate = mallet.stiffness_n_m / mallet.mass_kg
-        damping = mallet.damping_n_s_m / mallet.mass_kg
-        (self._xx, self._xv), (self._vx, self._vv) = expm(time_s * np.array([[0.0, 1.0], [-rate, -damping]])).tolist()
+        mallet, mass, damping = self._mallet, factors[..., :1], factors[..., 1:]
+        masses = mass * np.array([mallet.mass_kg + mallet.mass_along_kg, mallet.mass_kg])
+        law = np.zeros((*masses.shape, 2, 2))
+        law[..., 0, 1] = 1.0
+        law[..., 1, 0] = -mallet.stiffness_n_m / masses
+        law[..., 1, 1] = (
+            -damping * np.array([mallet.damping_n_s_m + mallet.damping_along_n_s_m, mallet.damping_n_s_m]) / masses
+        )
+        self._motion[:, :, index] = np.moveaxis(expm(self._time_s * law), (-2, -1), (0, 1))
+        self._push[index] = self._time_s * mallet.mass_along_kg / (mallet.mass_kg + mallet.mass_along_kg)
 
-    def __call__(self, offset: Array, velocity: Array) -> tuple[Array, Array]:
-        """Offset from the end of the spring, and velocity, after the time; any shape."""
-        return self._xx * offset + self._xv * velocity, self._vx * offset + self._vv * velocity
+    def __call__(self, mallets: Array, targets: Array, velocity: Array) -> tuple[Array, Array]:
+        """Places and velocities (n, 2, 2) of the mallets after the time, in frame `table`."""
+        line = mallets - self._base
+        distance_m = np.hypot(line[..., 0], line[..., 1])
+        along = line / distance_m[..., None]
+        offset, moving = _turned(mallets - targets, along), _turned(velocity, along)
+        moving[..., 0] -= self._push * moving[..., 1] ** 2 / distance_m
+        (xx, xv), (vx, vv) = self._motion
+        back = along * (1.0, -1.0)
+        return targets + _turned(xx * offset + xv * moving, back), _turned(vx * offset + vv * moving, back)
+
+
+def _turned(vector: Array, along: Array) -> Array:
+    """Its parts (..., 2) along a unit vector and along that turned by a quarter to the left."""
+    (x, y), (c, s) = np.moveaxis(vector, -1, 0), np.moveaxis(along, -1, 0)
+    return np.stack([c * x + s * y, c * y - s * x], axis=-1)

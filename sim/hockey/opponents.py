@@ -9,7 +9,8 @@ import numpy as np
 
 from maxent_robot.errors import ConfigError
 from sim.hockey.config import TableConfig
-from sim.hockey.players import Blocker, Keeper, Memoryless, Player, Predictor, Striker
+from sim.hockey.players import Blocker, Keeper, Memoryless, Player, Predictor
+from sim.hockey.striker import Striker
 
 SCRIPTED = ("none", "blocker", "keeper", "predictor", "striker")
 """Names of players written by hand; `none` does not move."""

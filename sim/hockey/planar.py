@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sim.hockey.config import TableConfig
 from sim.hockey.impact import disk_impulse
 from sim.hockey.mallets import SpringMotion, move_targets, rim_limits
-from sim.hockey.state import AWAY, HOME, Array, Happened, Table
+from sim.hockey.state import AWAY, HOME, Array, Happened, Table, TableState
 
 MOST_IMPACTS = 16
 """In one piece; a puck that has more is pinned between a mallet and the rim, and holds the mallet."""
@@ -41,13 +41,19 @@ class PlanarTable(Table):
         self._half = np.array([0.5 * config.length_m, 0.5 * config.width_m])
         self._mouth_m = 0.5 * config.goal_width_m
         self._rim_limits = rim_limits(config)
-        self._spring = SpringMotion(mallet, config.target_period_s)
+        self._spring = SpringMotion(mallet, n, config.target_period_s)
+        self._spring.set(self.state.arm_factors)
         self._keeps = np.exp(-puck.drag_1_s * config.target_period_s)
         self._keeps_spin = np.exp(-puck.spin_drag_1_s * config.target_period_s)
         self._mass_ratio = np.zeros(_KINDS)
         self._mass_ratio[[_HOME, _AWAY]] = puck.mass_kg / mallet.mass_kg
         self._restitution = np.full(_KINDS, config.restitution_rim)
         self._restitution[[_HOME, _AWAY]] = config.restitution_mallet
+
+    def place(self, state: TableState, index: Any = ...) -> None:
+        """See `Table`."""
+        super().place(state, index)
+        self._spring.set(self.state.arm_factors[index], index)
 
     def _piece(self, velocity: Array, happened: Happened) -> None:
         """One period of the targets."""
@@ -69,8 +75,7 @@ class PlanarTable(Table):
         """Velocities (n, 2, 2) [m/s] at which the mallets go through this piece; those of its end are written."""
         state = self.state
         move_targets(state, velocity, self.config)
-        offset, after = self._spring(state.mallets - state.targets, state.mallet_velocities)
-        free = state.targets + offset
+        free, after = self._spring(state.mallets, state.targets, state.mallet_velocities)
         reached = np.clip(free, -self._rim_limits, self._rim_limits)
         after[reached != free] = 0.0
         state.mallet_velocities[...] = after

@@ -13,6 +13,7 @@ import numpy as np
 
 from sim.hockey.config import TableConfig
 from sim.hockey.mallets import rim_limits
+from sim.hockey.state import SIDES
 
 RIM_DEPTH_M = 0.05
 _HEIGHT_M = 0.02
@@ -122,6 +123,14 @@ def _add_mallet(spec: mujoco.MjSpec, config: TableConfig, player: str, timestep_
         conaffinity=0,
     )
     body.add_site(name=body.name, size=[2.0 * mallet.radius_m, 0.0, 0.0], rgba=[0.0, 0.0, 0.0, 0.0])
+    # What weighs more along the line to the base than across it.
+    side = float(SIDES[int(player == "away")])
+    base = spec.worldbody.add_site(name=f"base_{player}", pos=[-side * mallet.base_m, 0.0, 0.0])
+    line = spec.add_tendon(name=f"arm_{player}")
+    line.armature, line.damping = mallet.mass_along_kg, [mallet.damping_along_n_s_m, 0.0, 0.0]
+    line.rgba = [0.0, 0.0, 0.0, 0.0]
+    line.wrap_site(base.name)
+    line.wrap_site(body.name)
     spec.add_sensor(
         name=body.name, type=mujoco.mjtSensor.mjSENS_TOUCH, objtype=mujoco.mjtObj.mjOBJ_SITE, objname=body.name
     )

@@ -32,6 +32,7 @@ class TableState:
         mallet_velocities: (n, 2, 2) [m/s].
         targets: (n, 2, 2) to which the impedance pulls them [m].
         target_velocities: (n, 2, 2) at which these were to go on [m/s].
+        arm_factors: (n, 2, 2) on mass and damping of the arms of both players.
     """
 
     puck: Array
@@ -41,6 +42,7 @@ class TableState:
     mallet_velocities: Array
     targets: Array
     target_velocities: Array
+    arm_factors: Array
 
     @classmethod
     def at_rest(cls, n: int, config: TableConfig) -> TableState:
@@ -49,7 +51,16 @@ class TableState:
         mallets[:, HOME] = np.mean(config.mallet.zone_x_m), np.mean(config.mallet.zone_y_m)
         mallets[:, AWAY] = -mallets[:, HOME]
         still = np.zeros((n, 2, 2))
-        return cls(np.zeros((n, 2)), np.zeros((n, 2)), np.zeros(n), mallets, still, mallets.copy(), still.copy())
+        return cls(
+            puck=np.zeros((n, 2)),
+            puck_velocity=np.zeros((n, 2)),
+            spin=np.zeros(n),
+            mallets=mallets,
+            mallet_velocities=still,
+            targets=mallets.copy(),
+            target_velocities=still.copy(),
+            arm_factors=np.ones((n, 2, 2)),
+        )
 
     def copy(self) -> TableState:
         """One that no step writes to."""
