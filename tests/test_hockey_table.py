@@ -35,11 +35,14 @@ def aside(n: int, config: TableConfig = CONFIG) -> TableState:
 
 
 def goals(table: Table, state: TableState, periods: int = 75) -> np.ndarray:
+    """Of shots from the home half, until they come back over the middle: bounces after that grow any difference."""
     table.place(state)
-    goal = np.zeros(len(state.puck), dtype=int)
+    n = len(state.puck)
+    goal, beyond, back = (np.zeros(n, dtype=bool) for _ in range(3))
     for _ in range(periods):
-        happened = table.step(still(len(goal)))
-        goal = np.where(goal == 0, happened.goal, goal)
+        goal |= (table.step(still(n)).goal == 1) & ~back
+        back |= beyond & (table.state.puck[:, 0] < 0.0)
+        beyond |= table.state.puck[:, 0] > 0.0
     return goal
 
 

@@ -47,6 +47,10 @@ def move_targets(state: TableState, velocity: Array, config: TableConfig) -> Non
     state.targets[...] = np.clip(leashed, *zones(mallet))
 
 
+_SLOWEST_1_S = 1e-6
+"""A spring that is nearer to critically damped is taken to be so near."""
+
+
 class SpringMotion:
     """The motion of masses on damped springs over a fixed time, while the other ends of the springs rest.
 
@@ -68,17 +72,15 @@ class SpringMotion:
 
     def set(self, factors: Array, index: Any = ...) -> None:
         """Take the factors (k, 2, 2) on mass and damping of both players for the places `index`."""
-        from scipy.linalg import expm
-
         mallet, mass, damping = self._mallet, factors[..., :1], factors[..., 1:]
-        masses = mass * np.array([mallet.mass_kg + mallet.mass_along_kg, mallet.mass_kg])
-        law = np.zeros((*masses.shape, 2, 2))
-        law[..., 0, 1] = 1.0
-        law[..., 1, 0] = -mallet.stiffness_n_m / masses
-        law[..., 1, 1] = (
-            -damping * np.array([mallet.damping_n_s_m + mallet.damping_along_n_s_m, mallet.damping_n_s_m]) / masses
-        )
-        self._motion[:, :, index] = np.moveaxis(expm(self._time_s * law), (-2, -1), (0, 1))
+        masses = mass * (mallet.mass_kg + mallet.mass_along_kg, mallet.mass_kg)
+        slows = damping * (mallet.damping_n_s_m + mallet.damping_along_n_s_m, mallet.damping_n_s_m) / (2.0 * masses)
+        pulls = mallet.stiffness_n_m / masses
+        rate = np.sqrt(slows**2 - pulls + 0j)
+        rate = np.where(np.abs(rate) < _SLOWEST_1_S, _SLOWEST_1_S, rate)
+        even = np.exp(-slows * self._time_s) * np.cosh(rate * self._time_s).real
+        odd = np.exp(-slows * self._time_s) * (np.sinh(rate * self._time_s) / rate).real
+        self._motion[:, :, index] = [[even + slows * odd, odd], [-pulls * odd, even - slows * odd]]
         self._push[index] = self._time_s * mallet.mass_along_kg / (mallet.mass_kg + mallet.mass_along_kg)
 
     def __call__(self, mallets: Array, targets: Array, velocity: Array) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """Air hockey in NumPy: n tables from impact to impact, for training and for payoff tables.
 
 Between the moves of a target (5 ms) the mallets go straight on and the puck does so too; what it meets first is found
-in closed form, tables with an impact left in that time going round again. Drag acts between those pieces.
+in closed form, tables with an impact left in that time going round again. Drag acts before and after those pieces.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class PlanarTable(Table):
         self._rim_limits = rim_limits(config)
         self._spring = SpringMotion(mallet, n, config.target_period_s)
         self._spring.set(self.state.arm_factors)
-        self._keeps = np.exp(-puck.drag_1_s * config.target_period_s)
-        self._keeps_spin = np.exp(-puck.spin_drag_1_s * config.target_period_s)
+        self._keeps = np.exp(-0.5 * puck.drag_1_s * config.target_period_s)
+        self._keeps_spin = np.exp(-0.5 * puck.spin_drag_1_s * config.target_period_s)
         self._mass_ratio = np.zeros(_KINDS)
         self._mass_ratio[[_HOME, _AWAY]] = puck.mass_kg / mallet.mass_kg
         self._restitution = np.full(_KINDS, config.restitution_rim)
@@ -59,6 +59,7 @@ class PlanarTable(Table):
         """One period of the targets."""
         state = self.state
         path = self._move_mallets(velocity)
+        self._drag()
         left_s = np.full(self.n, self.config.target_period_s)
         active = np.arange(self.n)
         for _ in range(MOST_IMPACTS):
@@ -68,8 +69,12 @@ class PlanarTable(Table):
         else:
             # The puck can't give way, so the mallets that press on it do not go on.
             state.mallet_velocities[active], state.puck_velocity[active] = 0.0, 0.0
-        state.puck_velocity[...] *= self._keeps
-        state.spin[...] *= self._keeps_spin
+        self._drag()
+
+    def _drag(self) -> None:
+        """Of half a period: half of it before the puck goes on and half after is exact to second order."""
+        self.state.puck_velocity[...] *= self._keeps
+        self.state.spin[...] *= self._keeps_spin
 
     def _move_mallets(self, velocity: Array) -> Array:
         """Velocities (n, 2, 2) [m/s] at which the mallets go through this piece; those of its end are written."""
