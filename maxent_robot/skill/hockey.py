@@ -116,4 +116,16 @@ def hockey_field(observation: NDArray[np.floating], name: str, age: int = 0) -> 
     return observation[..., start + place.start : start + place.stop]
 
 
+def hockey_without(observation: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    """A copy of stacked observations (..., 75) in which one field is 0, at every age.
+
+    Raises:
+        KeyError: no field of this name.
+    """
+    hidden = np.array(observation)
+    frames = hidden.reshape(*hidden.shape[:-1], len(HOCKEY_AGES), HOCKEY_FRAME_SIZE)
+    frames[..., _PLACES[name]] = 0.0
+    return hidden
+
+
 _PLACES = field_places(HOCKEY_FIELDS)

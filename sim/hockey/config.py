@@ -137,11 +137,21 @@ class Reward:
 
 
 @dataclass(frozen=True)
+class Shootout:
+    """Penalty shots against a keeper that has chosen its place before: task penalty only."""
+
+    spot_x_m: float = setting(-0.5, unit="m", doc="of the puck, on the axis of the table")
+    mallet_x_m: float = setting(-0.7, unit="m", doc="of the striker's mallet at the beginning, on the axis")
+    memory_shots: int = setting(1000, minimum=1, doc="over which the keeper remembers what would have saved them")
+    keeper_temperature: float = setting(0.05, minimum=1e-3, doc="of the keeper's choice, in goals a shot")
+
+
+@dataclass(frozen=True)
 class HockeyConfig:
     """The whole task of one player, at home."""
 
     robot: str = setting("sim_hockey", doc="name or path of an FR3 description with a mallet")
-    task: str = setting("defend", choices=("defend", "hit", "duel"))
+    task: str = setting("defend", choices=("defend", "hit", "duel", "penalty"))
     opponents: tuple[str, ...] = setting(
         ("none",),
         doc="away players, one drawn an episode: none, blocker, keeper, predictor, striker or the path of a skill",
@@ -158,6 +168,7 @@ class HockeyConfig:
     table: TableConfig = setting(TableConfig())
     sensing: Sensing = setting(Sensing())
     rules: Rules = setting(Rules())
+    shootout: Shootout = setting(Shootout())
     reward: Reward = setting(Reward())
 
     def __post_init__(self) -> None:

@@ -46,12 +46,17 @@ class PenaltyGame:
     payoff: Array
 
 
+def guard_places(table: TableConfig, config: PenaltyConfig) -> Array:
+    """Where a keeper may stand, (C, 2) in frame `table` [m]."""
+    y = np.linspace(*table.mallet.zone_y_m, config.guard_places)
+    return np.array([(line, place) for line in config.guard_lines_m for place in y])
+
+
 def penalty_game(table: TableConfig, config: PenaltyConfig, seed: int) -> PenaltyGame:
     """Play every shot against every guard."""
     generator = np.random.default_rng(seed)
     directions = np.linspace(-config.widest_deg, config.widest_deg, config.directions)
-    y = np.linspace(*table.mallet.zone_y_m, config.guard_places)
-    guards = np.array([(line, place) for line in config.guard_lines_m for place in y])
+    guards = guard_places(table, config)
     payoff = np.array([_goals(table, config, direction, guards, generator) for direction in directions])
     return PenaltyGame(directions, guards, payoff)
 

@@ -66,6 +66,10 @@ class TableState:
         """One that no step writes to."""
         return TableState(*(getattr(self, field.name).copy() for field in fields(self)))
 
+    def of(self, index: NDArray[np.intp]) -> TableState:
+        """Some of the tables, which no step writes to."""
+        return TableState(*(getattr(self, field.name)[index] for field in fields(self)))
+
     def set(self, other: TableState, index: Any = ...) -> None:
         """Take the places `index` of another one of the same size, or of one as large as the places."""
         for field in fields(self):
