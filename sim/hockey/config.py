@@ -132,6 +132,9 @@ class Reward:
         minimum=0.0,
         doc="once, then too: exp(-y / goal width) where its way crosses the goal line; 0 for a way that is barred",
     )
+    territory: float = setting(
+        0.0, minimum=0.0, doc="per second that the puck is on the other side, negative on the own; task duel only"
+    )
     action: float = setting(0.002, minimum=0.0, doc="per period, -mean square action")
     jerk: float = setting(0.005, minimum=0.0, doc="per period, -mean square change of action")
 

@@ -62,8 +62,9 @@ class HockeyEnv(gymnasium.Env[Observation, Action]):
             "reward_terms": {name: float(value[0]) for name, value in outcome.terms.items()},
             "is_success": bool(outcome.success[0]),
         }
-        terminated = bool(outcome.success[0] or outcome.failure[0])
-        return self.task.observe()[0], float(outcome.reward[0]), terminated, bool(outcome.timeout[0]), info
+        terminated = bool(outcome.success[0] or outcome.failure[0] or outcome.drawn[0])
+        truncated = bool(outcome.timeout[0] and not outcome.drawn[0])
+        return self.task.observe()[0], float(outcome.reward[0]), terminated, truncated, info
 
     def render(self) -> NDArray[np.uint8] | None:
         """(345, 640, 3) uint8 picture from above, in ``render_mode="rgb_array"``."""

@@ -1,4 +1,4 @@
-"""A keeper that has to choose its place before the shot: which shots each place would have saved, and what it makes of it."""
+"""A keeper that chooses its place before the shot: which shots a place would have saved, and what it makes of that."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from sim.episode_ledger import EpisodeLedger
 from sim.hockey.config import HockeyConfig
 from sim.hockey.court import Court
 from sim.hockey.keeper_memory import KeeperMemory, scores_past
-from sim.hockey.penalty import PenaltyConfig, guard_places
 from sim.hockey.paths import crossing
+from sim.hockey.penalty import PenaltyConfig, guard_places
 from sim.hockey.planar import PlanarTable
 from sim.hockey.state import AWAY, HOME, Array, TableState
 from sim.hockey.striker import Striker
@@ -35,16 +35,20 @@ class VectorShootout:
     Args:
         config: with task `penalty`.
         num_envs: how many.
+        mix: (63,) chances of the keeper's places, which then learns nothing; None for one that learns.
     """
 
-    def __init__(self, config: HockeyConfig, num_envs: int) -> None:
+    def __init__(self, config: HockeyConfig, num_envs: int, mix: Array | None = None) -> None:
         self.config, self.num_envs = config, num_envs
         self.spaces = Spaces(hockey_scale(), PRIVILEGED_SCALE, len(HOCKEY_AXES))
         self.guards = guard_places(config.table, PenaltyConfig())
         shootout = config.shootout
         self.keeper = KeeperMemory(len(self.guards), shootout.memory_shots, shootout.keeper_temperature)
-        self.shots: TableState | None = None
-        """Of the tables whose puck came over the middle in the latest step, as it did so; None where none did."""
+        self._mix = mix
+        self.shot: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+        """The tables whose puck came over the middle in the latest step."""
+        self.shots = TableState.at_rest(0, config.table)
+        """Those tables, as it did so."""
         self._court = Court(PlanarTable(config.table, num_envs), config.sensing, 0)
         self._ledger = EpisodeLedger(num_envs)
         self._time_s, self._touched = np.zeros(num_envs), np.zeros(num_envs, dtype=bool)
@@ -160,16 +164,16 @@ class VectorShootout:
         place, and which there are."""
         state = self._court.table.state
         shot = self._touched & (state.puck[:, 0] > 0.0)
-        index = np.flatnonzero(shot)
+        index = self.shot = np.flatnonzero(shot)
+        self.shots = state.of(index)
         chance, aim = np.zeros(self.num_envs), np.zeros(self.num_envs)
-        scored, self.shots = np.zeros(self.num_envs, dtype=bool), None
+        scored = np.zeros(self.num_envs, dtype=bool)
         if index.size:
-            self.shots = state.of(index)
             table, ahead = self.config.table, (self.shots.puck, self.shots.puck_velocity, self.shots.spin)
             past = scores_past(*ahead, self.guards, table)
             into = crossing(*ahead, 0.5 * table.length_m, table).y
             aim[index] = np.nan_to_num(np.exp(-np.abs(into) / table.goal_width_m))
-            mix = self.keeper.mix()
+            mix = self.keeper.mix() if self._mix is None else self._mix
             chance[index] = past @ mix
             drawn = self._generator.choice(len(mix), size=len(index), p=mix)
             scored[index] = past[np.arange(len(index)), drawn]

@@ -38,7 +38,9 @@ class Outcome:
         terms: named terms of it, (n,) each, already scaled.
         success: (n,) bool, saved, scored or won.
         failure: (n,) bool, ended without.
-        timeout: (n,) bool, ended by time.
+        timeout: (n,) bool, ended by time, or with a puck that nobody can play.
+        drawn: (n,) bool, those of them whose puck nobody can play: it is placed anew, and worth as much to one as to the
+            other, which is nothing.
     """
 
     reward: Array
@@ -46,6 +48,7 @@ class Outcome:
     success: NDArray[np.bool_]
     failure: NDArray[np.bool_]
     timeout: NDArray[np.bool_]
+    drawn: NDArray[np.bool_]
 
 
 def make_table(config: HockeyConfig, n: int) -> Table:
@@ -162,7 +165,8 @@ class HockeyTask:
             success |= timeout
             timeout = np.zeros(self.n, dtype=bool)
         terms = self._terms(action, before, happened.goal, call.fault, success)
-        return Outcome(np.sum(list(terms.values()), axis=0), terms, success, failure, timeout)
+        reward = np.sum(list(terms.values()), axis=0)
+        return Outcome(reward, terms, success, failure, timeout, drawn=timeout & call.stuck)
 
     def advance_both(self, action: NDArray[Any]) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
         """One control period of a duel with the actions (n, 2, 2) of both players.
@@ -224,6 +228,7 @@ class HockeyTask:
         self._shot |= over
         own = state.puck[:, 0] < 0.0
         attacks = self.config.task != "defend"
+        period_s = self.config.table.control_period_s
         return {
             "goal": reward.goal * (goal == 1),
             "conceded": -reward.conceded * (goal == -1).astype(float),
@@ -232,6 +237,7 @@ class HockeyTask:
             "approach": -reward.approach * (distance / 0.3) * (~self.touched & own & attacks),
             "shot": reward.shot * state.puck_velocity[:, 0] * (over & attacks),
             "aim": reward.aim * self._aim(over & attacks),
+            "territory": reward.territory * period_s * np.sign(state.puck[:, 0]) * (self.config.task == "duel"),
             "action": -reward.action * (action**2).mean(axis=1),
             "jerk": -reward.jerk * ((action - before) ** 2).mean(axis=1),
         }

@@ -54,7 +54,7 @@ class VectorHockey:
         action, self._pending = self._pending, None
         outcome = self.task.advance(action)
         self._ledger.count(outcome.reward, outcome.terms)
-        terminated = outcome.success | outcome.failure
+        terminated = outcome.success | outcome.failure | outcome.drawn
         done = np.flatnonzero(terminated | outcome.timeout)
         episodes = [self._summary(int(index), bool(outcome.success[index])) for index in done]
         observation, privileged = self.task.observe(), self.task.privileged()
@@ -69,7 +69,7 @@ class VectorHockey:
             reward=outcome.reward.astype(np.float32),
             cost=np.zeros(self.num_envs, dtype=np.float32),
             terminated=terminated,
-            truncated=outcome.timeout,
+            truncated=outcome.timeout & ~outcome.drawn,
             final_observation=final_observation,
             final_privileged=final_privileged,
             episodes=episodes,
