@@ -39,8 +39,7 @@ class Outcome:
         success: (n,) bool, saved, scored or won.
         failure: (n,) bool, ended without.
         timeout: (n,) bool, ended by time, or with a puck that nobody can play.
-        drawn: (n,) bool, those of them whose puck nobody can play: it is placed anew, and worth as much to one as to the
-            other, which is nothing.
+        drawn: (n,) bool, the latter: the puck is placed anew, which is worth as much to one as to the other, nothing.
     """
 
     reward: Array
