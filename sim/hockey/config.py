@@ -112,7 +112,7 @@ class Rules:
     hold_s: float = setting(15.0, unit="s", minimum=1.0, maximum=60.0, doc="on one side, then it is a fault")
     faults_for_goal: int = setting(3, minimum=1, maximum=100, doc="of one player, a goal for the other; in matches")
     stuck_s: float = setting(1.0, unit="s", minimum=0.1, maximum=10.0, doc="at rest out of reach, then a face-off")
-    stuck_m_s: float = setting(0.05, unit="m/s", minimum=0.001, maximum=1.0, doc="slower is at rest")
+    stuck_m_s: float = setting(0.15, unit="m/s", minimum=0.001, maximum=1.0, doc="slower is as good as at rest")
 
 
 @dataclass(frozen=True)
