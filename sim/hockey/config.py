@@ -165,7 +165,10 @@ class HockeyConfig:
         maximum=1.0,
         doc="chance that the away player stays, and remembers, from one rally to the next, as it does in a match",
     )
-    shot_m_s: Range = setting((3.0, 5.0), unit="m/s", minimum=0.1, maximum=10.0, doc="task defend, uniform")
+    shot_m_s: Range = setting((3.0, 5.0), unit="m/s", minimum=0.1, maximum=10.0, doc="of a shot to save, uniform")
+    shots: float = setting(
+        0.0, minimum=0.0, maximum=1.0, doc="share of rallies that begin with a shot to save; task duel only"
+    )
     time_limit_s: float = setting(3.0, unit="s", minimum=0.5, maximum=60.0)
     physics: str = setting("numpy", choices=("numpy", "mujoco", "arms"), doc="arms: simulated FR3s hold the mallets")
     table: TableConfig = setting(TableConfig())

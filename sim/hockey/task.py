@@ -125,7 +125,8 @@ class HockeyTask:
 
     def _start(self, generator: np.random.Generator) -> TableState:
         table = self.config.table
-        if self.config.task == "defend":
+        shots = {"defend": 1.0, "hit": 0.0, "duel": self.config.shots}[self.config.task]
+        if shots > 0.0 and generator.random() < shots:
             return shot_on_goal(table, self.config.shot_m_s, generator)
         side = 1 if self.config.task == "hit" else int(generator.choice((1, -1)))
         return puck_in_reach(table, side, generator)
