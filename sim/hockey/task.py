@@ -125,10 +125,10 @@ class HockeyTask:
 
     def _start(self, generator: np.random.Generator) -> TableState:
         table = self.config.table
-        shots = {"defend": 1.0, "hit": 0.0, "duel": self.config.shots}[self.config.task]
-        if shots > 0.0 and generator.random() < shots:
+        task, shots = self.config.task, self.config.shots
+        if task == "defend" or (task == "duel" and shots > 0.0 and generator.random() < shots):
             return shot_on_goal(table, self.config.shot_m_s, generator)
-        side = 1 if self.config.task == "hit" else int(generator.choice((1, -1)))
+        side = 1 if task == "hit" else int(generator.choice((1, -1)))
         return puck_in_reach(table, side, generator)
 
     def observe(self) -> NDArray[np.float32]:
