@@ -43,7 +43,7 @@ EXECUTIONS = {"auto": ("sample", "mean"), "alpha_0.003": ("sample", "mean"), "al
 
 LEAGUE = "league"
 STEPS, PARTS = 300_000, 24
-LEAGUE_STEPS, LEAGUE_SIZE = 100_000, 8
+LEAGUE_STEPS, LEAGUE_SIZE = 200_000, 8
 SHOTS, SHOTS_OF_A_PART = 384, 32
 TABLES = 32
 FLIGHT_S = 5.0
