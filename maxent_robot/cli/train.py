@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name",
         nargs="?",
         help="training configuration: plug_insertion, usb_insertion, hockey_defend, hockey_hit, hockey_duel, "
-        "gymnasium, gymnasium_crossq or the path of a YAML file (default: with --env gymnasium, or gymnasium_<algo> "
-        "where there is one)",
+        "hockey_penalty, gymnasium, gymnasium_crossq or the path of a YAML file (default: with --env gymnasium, or "
+        "gymnasium_<algo> where there is one)",
     )
     parser.add_argument("--env", metavar="ID", help="Gymnasium environment to train on, for example HalfCheetah-v5")
     names = ", ".join(ALGORITHM_NAMES)
