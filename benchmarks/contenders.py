@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 
 from environment import PEER_PYTHON, peer_python
 
-CONTENDERS = ("stable_baselines3", "maxent_robot", "maxent_robot_crossq", "maxent_robot_crossq_one_step", "cleanrl")
+CONTENDERS = ("stable_baselines3", "maxent_robot", "maxent_robot_crossq", "cleanrl")
 PEER_SCRIPTS = {"stable_baselines3": "stable_baselines3_sac.py", "cleanrl": "cleanrl_sac.py"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 LOG_FILE, RESULT_FILE, RUN_DIRECTORY = "log.txt", "result.json", "run"
@@ -69,8 +69,6 @@ EQUAL_SETTINGS = {
 OURS: dict[str, tuple[str, dict[str, str]]] = {
     "maxent_robot": ("sac", EQUAL_SETTINGS),
     "maxent_robot_crossq": ("crossq", {}),
-    # What ships has backups of three steps, for the sake of the first 100 000.
-    "maxent_robot_crossq_one_step": ("crossq", {"learner.n_step": "1"}),
 }
 VERSIONS = ("maxent_robot", "torch", "gymnasium", "mujoco", "numpy")
 
