@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from command_line import exit_status
 from composition_cases import OBSERVATION, Case, cases
+from intervals import mean_interval
 from numpy.typing import NDArray
 from pages import add_arguments, write_results
 from provenance import ROOT, provenance
 from scipy.spatial.distance import cdist
-from scipy.stats import t as student
 from tqdm import tqdm
 
 from maxent_robot.exact import (
@@ -101,8 +101,7 @@ def energy_distance(x: Array, y: Array) -> float:
 def _interval(x: Array, y: Array) -> list[float]:
     """Energy distance of independent blocks: mean, and its 95 % interval by Student's t."""
     found = [energy_distance(a, b) for a, b in zip(np.split(x, BLOCKS), np.split(y, BLOCKS), strict=True)]
-    half = student.ppf(0.975, BLOCKS - 1) * np.std(found, ddof=1) / np.sqrt(BLOCKS)
-    return [float(np.mean(found)), float(np.mean(found) - half), float(np.mean(found) + half)]
+    return list(mean_interval(found))
 
 
 def _total_variation(case: Case, actions: Array, generator: np.random.Generator) -> dict[str, Any]:

@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from maxent_robot.exact import matrix_game_equilibrium
+from maxent_robot.learning.algorithms.maximum_entropy import MaximumEntropyLearner
 from maxent_robot.learning.checkpoint import write_atomically
 from maxent_robot.learning.progress import ProgressLog
 from maxent_robot.learning.run_directory import train_config
-from maxent_robot.learning.tasks import hockey_config, make_environment
+from maxent_robot.learning.tasks import hockey_config
 from maxent_robot.learning.trainer import Trainer, configure_torch
 from sim.hockey.config import HockeyConfig
 from sim.hockey.penalty import PenaltyConfig, guard_places
-from sim.hockey.planar import PlanarTable
-from sim.hockey.shootout import VectorShootout
-from sim.hockey.state import AWAY, HOME, TableState
+from sim.hockey.shootout import PenaltyTask
+from sim.hockey.shots import played_past
+from sim.hockey.vector import VectorHockey
 
 METHODS: dict[str, tuple[str, ...]] = {
     "auto": (),
@@ -38,18 +39,15 @@ METHODS: dict[str, tuple[str, ...]] = {
 }
 """What is set beside `config/train/hockey_penalty.yaml`."""
 
-EXECUTIONS = {"auto": ("sample", "mean"), "alpha_0.003": ("sample", "mean"), "alpha_0.001": ("sample", "mean")}
-"""How the last policy shoots; `td3` has its mean alone."""
-
 LEAGUE = "league"
 STEPS, PARTS = 300_000, 24
 LEAGUE_STEPS, LEAGUE_SIZE = 200_000, 8
 SHOTS, SHOTS_OF_A_PART = 384, 32
 TABLES = 32
-FLIGHT_S = 5.0
-"""For which shots are followed."""
-
 FIELDS = ("puck", "puck_velocity", "spin")
+
+Bank = dict[str, NDArray[np.float64]]
+"""Shots on their way, n each: `FIELDS` of a `TableState`."""
 
 Act = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -117,42 +115,48 @@ def train_league(shootout: Shootout) -> None:
 
 
 def _train_answer(seed: int, number: int, mix: NDArray[np.float64], directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True)
-    config = train_config("hockey_penalty", [f"seed={1000 * seed + number}", f"trainer.steps={LEAGUE_STEPS}"])
-    settings = [hockey_config(one, str(directory)) for one in (config.environment, config.evaluation_environment)]
-    training, evaluation = (VectorShootout(one, config.trainer.num_envs, mix) for one in settings)
-    trainer = Trainer(config, training, evaluation, directory)
-    if trainer.store.exists():
-        trainer.resume()
+    changes = [f"seed={1000 * seed + number}", f"trainer.steps={LEAGUE_STEPS}"]
+    trainer, table = _begin(changes, directory, mix)
     with ProgressLog(directory / "tensorboard", LEAGUE_STEPS, trainer.steps, quiet=True) as log:
         trainer.run(log, lambda: False)
-    table, act = VectorShootout(settings[1], TABLES), functools.partial(_sampled, trainer)
+    act = functools.partial(_sampled, trainer)
     banks = {"sample": shoot(table, act, SHOTS, 101), "fresh": shoot(table, act, SHOTS, 102)}
     keep(directory / "shots.npz", _by_name(banks))
 
 
-def _by_name(banks: dict[str, dict[str, NDArray[np.float64]]]) -> dict[str, Any]:
+def _begin(
+    changes: Sequence[str], directory: Path, mix: NDArray[np.float64] | None = None
+) -> tuple[Trainer, PenaltyTask]:
+    """A training, as it was left where it was interrupted, and tables to shoot at.
+
+    Args:
+        changes: of the settings.
+        directory: of the run.
+        mix: of a keeper that learns nothing, in training; None for one that learns.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    config = train_config("hockey_penalty", changes)
+    training = hockey_config(config.environment, str(directory))
+    judging = hockey_config(config.evaluation_environment, str(directory))
+    environment = VectorHockey(PenaltyTask(training, config.trainer.num_envs, mix))
+    evaluation = VectorHockey(PenaltyTask(judging, config.trainer.evaluation_envs, mix))
+    trainer = Trainer(config, environment, evaluation, directory)
+    if trainer.store.exists():
+        trainer.resume()
+    return trainer, PenaltyTask(judging, TABLES)
+
+
+def _by_name(banks: dict[str, Bank]) -> dict[str, Any]:
     return {f"{name}_{field}": value for name, bank in banks.items() for field, value in bank.items()}
 
 
 def train_striker(shootout: Shootout) -> None:
     """One striker, against a keeper that learns."""
-    config = train_config("hockey_penalty", [*METHODS[shootout.method], f"seed={shootout.seed}"])
     directory = shootout.shots.parent
-    directory.mkdir(parents=True, exist_ok=True)
-    make = [
-        make_environment(config.task, settings, n, str(directory))
-        for settings, n in (
-            (config.environment, config.trainer.num_envs),
-            (config.evaluation_environment, config.trainer.evaluation_envs),
-        )
-    ]
-    trainer = Trainer(config, make[0], make[1], directory)
-    if trainer.store.exists():
-        trainer.resume()
-    table = VectorShootout(hockey_config(config.evaluation_environment, str(directory)), TABLES)
-    stochastic = "sample" in EXECUTIONS.get(shootout.method, ())
-    last = functools.partial(_sampled, trainer) if stochastic else trainer.learner.policy()
+    trainer, table = _begin([*METHODS[shootout.method], f"seed={shootout.seed}"], directory)
+    mean = trainer.learner.policy()
+    stochastic = isinstance(trainer.learner, MaximumEntropyLearner)
+    last = functools.partial(_sampled, trainer) if stochastic else mean
     with ProgressLog(directory / "tensorboard", STEPS, trainer.steps, quiet=True) as log:
         for part in range(PARTS):
             until = STEPS * (part + 1) // PARTS
@@ -161,12 +165,17 @@ def train_striker(shootout: Shootout) -> None:
             path = directory / f"part_{part}.npz"
             if part >= PARTS // 2 and not path.is_file():
                 keep(path, shoot(table, last, SHOTS_OF_A_PART, part))
-    banks = {"mean": shoot(table, trainer.learner.policy(), SHOTS, 100)}
+    banks = {"mean": shoot(table, mean, SHOTS, 100)}
     if stochastic:
         banks["sample"] = shoot(table, last, SHOTS, 101)
     parts = [np.load(directory / f"part_{part}.npz") for part in range(PARTS // 2, PARTS)]
     banks["average"] = {field: np.concatenate([one[field] for one in parts]) for field in FIELDS}
     keep(shootout.shots, _by_name(banks))
+
+
+def payoffs(bank: Bank, guards: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which shots of a bank go in past a mallet at rest at each of the places, (n, C), played on the table."""
+    return played_past(bank["puck"], bank["puck_velocity"], bank["spin"], guards, HockeyConfig().table)
 
 
 def _sampled(trainer: Trainer, observation: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -177,63 +186,28 @@ def _reached(trainer: Trainer, steps: int) -> bool:
     return trainer.steps >= steps
 
 
-def payoffs(bank: dict[str, NDArray[np.float64]], guards: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which shots of a bank go in past a mallet at rest at each of the places, (n, C), played on the table.
-
-    A shot is over once the mallet has touched it or it comes back.
-    """
-    table, count = HockeyConfig().table, len(guards)
-    found = []
-    for first in range(0, len(bank["spin"]), 64):
-        part = {field: values[first : first + 64] for field, values in bank.items()}
-        state = TableState.at_rest(len(part["spin"]) * count, table)
-        for field, values in part.items():
-            getattr(state, field)[...] = np.repeat(values, count, axis=0)
-        state.mallets[:, HOME] = table.mallet.zone_x_m[0], table.mallet.zone_y_m[0]
-        state.mallets[:, AWAY] = np.tile(guards, (len(part["spin"]), 1))
-        state.targets[...] = state.mallets
-        played = PlanarTable(table, len(state.spin))
-        played.place(state)
-        goal = np.zeros(len(state.spin), dtype=bool)
-        over = state.puck_velocity[:, 0] <= 0.0
-        for _ in range(round(FLIGHT_S / table.control_period_s)):
-            happened = played.step(np.zeros((len(over), 2, 2)))
-            goal |= (happened.goal == 1) & ~over
-            over |= (happened.goal != 0) | happened.touched[:, AWAY] | (played.state.puck_velocity[:, 0] <= 0.0)
-            if over.all():
-                break
-        found.append(goal.reshape(-1, count))
-    return np.concatenate(found)
-
-
-def shoot(environment: VectorShootout, act: Act, shots: int, seed: int) -> dict[str, NDArray[np.float64]]:
+def shoot(task: PenaltyTask, act: Act, shots: int, seed: int) -> Bank:
     """What becomes of `shots` penalties: puck (n, 2), velocity (n, 2) and spin (n,) as it comes over the middle.
 
     The velocity of one that does not come there is 0. Each table has its quota, or fast shots would count more.
     """
-    n = environment.num_envs
-    quota = shots // n
-    found: dict[str, list[Any]] = {field: [] for field in FIELDS}
-    done = np.zeros(n, dtype=int)
+    environment, quota = VectorHockey(task), shots // task.n
+    bank = {"puck": np.zeros((shots, 2)), "puck_velocity": np.zeros((shots, 2)), "spin": np.zeros(shots)}
+    done, number = np.zeros(task.n, dtype=int), 0
     observation, _ = environment.reset(seed)
     while (done < quota).any():
         environment.step_begin(act(observation).astype(np.float32))
         result = environment.step_end()
         observation = result.observation
-        ended = np.flatnonzero(result.terminated | result.truncated)
-        came = environment.shot
-        for place in ended:
+        for place in np.flatnonzero(result.terminated | result.truncated):
             if done[place] < quota:
-                row = np.flatnonzero(came == place)
-                for field in FIELDS:
-                    values = getattr(environment.shots, field)[row[0]] if row.size else None
-                    found[field].append(values if values is not None else _nothing(field))
+                came = task.shot == place
+                if came.any():
+                    for field, values in bank.items():
+                        values[number] = getattr(task.shots, field)[came][0]
+                number += 1
             done[place] += 1
-    return {field: np.array(rows) for field, rows in found.items()}
-
-
-def _nothing(field: str) -> Any:
-    return 0.0 if field == "spin" else np.zeros(2)
+    return bank
 
 
 def keep(path: Path, arrays: dict[str, Any]) -> None:
@@ -241,7 +215,7 @@ def keep(path: Path, arrays: dict[str, Any]) -> None:
     write_atomically(path, lambda file: np.savez(file, **arrays))
 
 
-def load(path: Path) -> dict[str, dict[str, NDArray[np.float64]]]:
+def load(path: Path) -> dict[str, Bank]:
     """The banks of `shots.npz` by name."""
     with np.load(path) as arrays:
         names = dict.fromkeys(name.split("_", 1)[0] for name in arrays.files)

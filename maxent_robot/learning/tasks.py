@@ -77,13 +77,11 @@ def make_environment(
         return GymnasiumEnvironment(config_from_mapping(settings, GymnasiumConfig, source=source), num_envs)
     if task == HOCKEY:
         from maxent_robot.learning.hockey_opponents import make_opponents
-        from sim.hockey.shootout import VectorShootout
+        from sim.hockey.tasks import make_task
         from sim.hockey.vector import VectorHockey
 
         config = hockey_config(settings, source)
-        if config.task == "penalty":
-            return VectorShootout(config, num_envs)
-        return VectorHockey(config, num_envs, make_opponents(config, num_envs))
+        return VectorHockey(make_task(config, num_envs, make_opponents(config, num_envs)))
     from sim.vector import VectorPlugInsertion
 
     return VectorPlugInsertion(insertion_config(settings, source), num_envs, threads)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sim.hockey.config import HockeyConfig
 from sim.hockey.players import Player
 from sim.hockey.state import Array
-from sim.hockey.task import HockeyTask
+from sim.hockey.tasks import make_task
 
 Progress = Callable[[int, int], None]
 """Called with the number of finished episodes and of the successes among them."""
@@ -50,7 +50,7 @@ def run_rallies(
         batch: episodes at a time, as many as either player plays.
     """
     n = min(batch, episodes)
-    task = HockeyTask(config, n, opponent)
+    task = make_task(config, n, opponent)
     task.seed(seed)
     number = np.arange(n)
     task.begin(number, [(seed, int(one)) for one in number])

@@ -22,6 +22,7 @@ from sim.hockey.config import HockeyConfig
 from sim.hockey.picture import TablePicture
 from sim.hockey.state import AWAY, HOME
 from sim.hockey.task import HockeyTask
+from sim.hockey.tasks import Task, make_task
 
 Observation = NDArray[np.float32]
 Action = NDArray[np.float32]
@@ -34,7 +35,7 @@ class HockeyEnv(gymnasium.Env[Observation, Action]):
     Observation: (75,) float32, stacked frames of ``maxent_robot.skill.hockey.HOCKEY_FIELDS``, SI units.
     Action: (2,) float32 in [-1, 1], velocity of the mallet's target as a share of ``HOCKEY_MAXIMUM``.
     Reward: sum of the terms in ``info["reward_terms"]``.
-    Terminated: a goal or a fault, or the task is done. Truncated: out of time, or nobody can reach the puck.
+    Terminated: a goal or a fault, the task is done, or nobody can play the puck. Truncated: out of time.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012 (Gymnasium's own declaration)
@@ -44,7 +45,7 @@ class HockeyEnv(gymnasium.Env[Observation, Action]):
         self.render_mode = render_mode
         self.observation_space = spaces.Box(-np.inf, np.inf, (HOCKEY_OBSERVATION_SIZE,), np.float32)
         self.action_space = spaces.Box(-1.0, 1.0, (len(HOCKEY_AXES),), np.float32)
-        self.task = HockeyTask(self.config, 1)
+        self.task = make_task(self.config, 1)
         self._picture = TablePicture(self.config.table)
 
     def reset(
@@ -78,7 +79,7 @@ class HockeyEnv(gymnasium.Env[Observation, Action]):
 class HockeyParallelEnv(ParallelEnv[str, Observation, Action]):
     """Both sides of a rally: agents ``home`` and ``away``, each with its own view, in its own frame.
 
-    Spaces and ends as of :class:`HockeyEnv`; a goal gives 1 to the one and -1 to the other, a fault takes ``fault`` of
+    Spaces and ends as of :class:`HockeyEnv`, but a puck that nobody can play truncates; a goal gives 1 to the one and -1 to the other, a fault takes ``fault`` of
     the settings from the one and gives it to the other.
     """
 
@@ -141,7 +142,7 @@ class HockeyParallelEnv(ParallelEnv[str, Observation, Action]):
         self._picture.close()
 
 
-def _begin(task: HockeyTask, generator: np.random.Generator) -> None:
+def _begin(task: Task, generator: np.random.Generator) -> None:
     words = [int(word) for word in generator.integers(2**32, size=5)]
     task.seed(words[0])
     task.begin(np.arange(1), [tuple(words[1:])])

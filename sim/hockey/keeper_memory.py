@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from sim.hockey.config import TableConfig
 from sim.hockey.paths import crossing
@@ -29,21 +30,16 @@ def scores_past(puck: Array, velocity: Array, spin: Array, guards: Array, table:
     # It nears one post until it is in, and passes the other one before.
     towards = into.y * np.sign(into.velocity[:, 1])
     half = 0.5 * table.goal_width_m
-    room = np.minimum(half - towards, (half + towards) * _steepness(into.velocity))
+    room = np.minimum(half - towards, (half + towards) * into.steepness)
     with np.errstate(invalid="ignore"):
         scores = np.repeat((room > table.puck.radius_m)[:, None], len(guards), axis=1)
     for line in np.unique(guards[:, 0]):
         here = guards[:, 0] == line
         passes = crossing(puck, velocity, spin, line, table)
         with np.errstate(invalid="ignore"):
-            beside = np.abs(guards[here, 1] - passes.y[:, None]) * _steepness(passes.velocity)[:, None]
+            beside = np.abs(guards[here, 1] - passes.y[:, None]) * passes.steepness[:, None]
             scores[:, here] &= beside > table.touch_m
     return scores
-
-
-def _steepness(velocity: Array) -> Array:
-    """Cosine (n,) of the angle to the axis of the table; 0 for what rests."""
-    return np.abs(velocity[:, 0]) / np.maximum(np.linalg.norm(velocity, axis=1), 1e-9)
 
 
 class KeeperMemory:
@@ -60,10 +56,13 @@ class KeeperMemory:
         self.conceded = np.zeros(places)
         """(C,) mean of the shots that would have gone in."""
 
+    def forget(self) -> None:
+        """Know nothing."""
+        self.conceded[...] = 0.0
+
     def mix(self) -> Array:
         """(C,) the chances of its places."""
-        weights = np.exp(-(self.conceded - self.conceded.min()) / self._temperature)
-        return np.asarray(weights / weights.sum())
+        return np.asarray(softmax(-self.conceded / self._temperature))
 
     def see(self, scored: NDArray[np.bool_]) -> None:
         """Remember shots: which of the places (k, C) each would have scored past."""

@@ -65,8 +65,7 @@ def shot_on_goal(config: TableConfig, speed_m_s: Range, generator: np.random.Gen
     path = crossing(position, velocity, spin, -0.5 * config.length_m, config)
     # The nearer post has to stay beside the path, which may come in at an angle.
     with np.errstate(invalid="ignore"):
-        steepness = np.abs(path.velocity[:, 0]) / np.linalg.norm(path.velocity, axis=1)
-        on_goal = (0.5 * config.goal_width_m - np.abs(path.y)) * steepness > config.puck.radius_m
+        on_goal = (0.5 * config.goal_width_m - np.abs(path.y)) * path.steepness > config.puck.radius_m
     chosen = int(np.argmax(on_goal))
     if not on_goal.any():
         position[chosen], velocity[chosen] = (0.4, 0.0), (-speed_m_s[0], 0.0)

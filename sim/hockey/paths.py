@@ -36,6 +36,11 @@ class Crossing:
     velocity: Array
     bounces: NDArray[np.int64]
 
+    @property
+    def steepness(self) -> Array:
+        """Cosine (n,) of the angle to the axis of the table there; 0 for a path that does not come there."""
+        return np.asarray(np.abs(self.velocity[:, 0]) / np.maximum(np.linalg.norm(self.velocity, axis=1), 1e-9))
+
 
 def crossing(position: Array, velocity: Array, spin: Array, line_x: float | Array, config: TableConfig) -> Crossing:
     """Where pucks at `position` (n, 2) with `velocity` (n, 2) and `spin` (n,) cross x = `line_x`, in frame `table`.

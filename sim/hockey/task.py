@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxent_robot.control.robot import load_robot
-from sim.hockey.config import HockeyConfig
+from sim.hockey.config import HockeyConfig, Reward, TableConfig
 from sim.hockey.court import Court
 from sim.hockey.launches import puck_in_reach, shot_on_goal
 from sim.hockey.opponents import make_player, one_of
@@ -63,11 +63,30 @@ def make_table(config: HockeyConfig, n: int) -> Table:
     return PlanarTable(config.table, n) if config.physics == "numpy" else MujocoTable(config.table, n)
 
 
-SCRIPTS = {"defend": "predictor", "hit": "striker", "duel": "striker"}
+SCRIPTS = {"defend": "predictor", "hit": "striker", "duel": "striker", "penalty": "striker"}
 """The best player written by hand, by task."""
 
-USUAL_S = {"defend": 3.0, "hit": 8.0, "duel": 60.0}
+USUAL_S = {"defend": 3.0, "hit": 8.0, "duel": 60.0, "penalty": 3.0}
 """How long an episode may last where nothing else is said, by task [s]."""
+
+
+def approach(reward: Reward, state: TableState) -> Array:
+    """The term of that name, (n,), while it is due."""
+    distance = np.linalg.norm(state.mallets[:, HOME] - state.puck, axis=1)
+    return np.asarray(-reward.approach * (distance / 0.3))
+
+
+def effort(reward: Reward, action: Array, before: Array) -> dict[str, Array]:
+    """The terms of an action (n, 2) and of its change, (n,) each."""
+    return {
+        "action": -reward.action * (action**2).mean(axis=1),
+        "jerk": -reward.jerk * ((action - before) ** 2).mean(axis=1),
+    }
+
+
+def aimed(goal_line_y: Array, table: TableConfig) -> Array:
+    """How well (n,) paths are aimed that cross the line of the goal there [m], in 0 to 1; 0 for NaN."""
+    return np.nan_to_num(np.exp(-np.abs(goal_line_y) / table.goal_width_m))
 
 
 def scripted_opponents(config: HockeyConfig, n: int) -> Player:
@@ -90,6 +109,8 @@ class HockeyTask:
     Raises:
         ConfigError: a name of no player.
     """
+
+    privileged_scale = PRIVILEGED_SCALE
 
     def __init__(self, config: HockeyConfig, n: int, opponent: Player | None = None) -> None:
         self.config, self.n = config, n
@@ -223,7 +244,6 @@ class HockeyTask:
         success: NDArray[np.bool_],
     ) -> dict[str, Array]:
         reward, state = self.config.reward, self.state
-        distance = np.linalg.norm(state.mallets[:, HOME] - state.puck, axis=1)
         over = self.touched & ~self._shot & (state.puck[:, 0] > 0.0) & (state.puck_velocity[:, 0] > 0.0)
         self._shot |= over
         own = state.puck[:, 0] < 0.0
@@ -234,12 +254,11 @@ class HockeyTask:
             "conceded": -reward.conceded * (goal == -1).astype(float),
             "saved": reward.saved * (success & (self.config.task == "defend")),
             "fault": -reward.fault * fault.astype(float),
-            "approach": -reward.approach * (distance / 0.3) * (~self.touched & own & attacks),
+            "approach": approach(reward, state) * (~self.touched & own & attacks),
             "shot": reward.shot * state.puck_velocity[:, 0] * (over & attacks),
             "aim": reward.aim * self._aim(over & attacks),
             "territory": reward.territory * period_s * np.sign(state.puck[:, 0]) * (self.config.task == "duel"),
-            "action": -reward.action * (action**2).mean(axis=1),
-            "jerk": -reward.jerk * ((action - before) ** 2).mean(axis=1),
+            **effort(reward, action, before),
         }
 
     def _aim(self, shots: NDArray[np.bool_]) -> Array:
@@ -256,7 +275,7 @@ class HockeyTask:
         past = crossing(*ahead, mallet[:, 0], table).y
         with np.errstate(invalid="ignore"):
             free = ~(np.abs(past - mallet[:, 1]) < table.touch_m)
-        aim[shots] = free * np.nan_to_num(np.exp(-np.abs(into) / table.goal_width_m))
+        aim[shots] = free * aimed(into, table)
         return aim
 
     def state_dict(self) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from maxent_robot.learning.environment import EpisodeSummary, Spaces, StepResult
 from maxent_robot.skill.hockey import HOCKEY_AXES, hockey_scale
 from sim.episode_ledger import EpisodeLedger
-from sim.hockey.config import HockeyConfig
 from sim.hockey.opponents import make_player
 from sim.hockey.players import Player
-from sim.hockey.task import PRIVILEGED_SCALE, SCRIPTS, HockeyTask
+from sim.hockey.task import SCRIPTS
+from sim.hockey.tasks import Task
 
 
 class VectorHockey:
@@ -24,16 +24,13 @@ class VectorHockey:
     actions were; noise and drop-outs of the senses are drawn step by step.
 
     Args:
-        config: of all episodes.
-        num_envs: how many.
-        opponent: the away player; made by the names in `config` where not given.
+        task: of `num_envs` episodes.
     """
 
-    def __init__(self, config: HockeyConfig, num_envs: int, opponent: Player | None = None) -> None:
-        self.config, self.num_envs = config, num_envs
-        self.task = HockeyTask(config, num_envs, opponent)
-        self.spaces = Spaces(hockey_scale(), PRIVILEGED_SCALE, len(HOCKEY_AXES))
-        self._ledger = EpisodeLedger(num_envs)
+    def __init__(self, task: Task) -> None:
+        self.task, self.config, self.num_envs = task, task.config, task.n
+        self.spaces = Spaces(hockey_scale(), task.privileged_scale, len(HOCKEY_AXES))
+        self._ledger = EpisodeLedger(task.n)
         self._pending: NDArray[np.float32] | None = None
 
     def reset(self, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
