@@ -79,8 +79,8 @@ class HockeyEnv(gymnasium.Env[Observation, Action]):
 class HockeyParallelEnv(ParallelEnv[str, Observation, Action]):
     """Both sides of a rally: agents ``home`` and ``away``, each with its own view, in its own frame.
 
-    Spaces and ends as of :class:`HockeyEnv`, but a puck that nobody can play truncates; a goal gives 1 to the one and -1 to the other, a fault takes ``fault`` of
-    the settings from the one and gives it to the other.
+    Spaces and ends as of :class:`HockeyEnv`, but a puck that nobody can play truncates; a goal gives 1 to the one and
+    -1 to the other, a fault takes ``fault`` of the settings from the one and gives it to the other.
     """
 
     metadata = {"name": "maxent_robot_hockey_v0", "render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012
