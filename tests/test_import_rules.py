@@ -30,7 +30,7 @@ BASE_ONLY = ("control", "skill", "safety", "inference", "exact", "trials", "cli"
 ALLOWED = {
     "maxent_robot/learning": {"torch", "onnx", "tensorboard", "tqdm", "gymnasium"},
     "maxent_robot/nodes": {"rclpy", "launch", "launch_ros"},
-    "sim": {"mujoco", "gymnasium", "imageio"},
+    "sim": {"mujoco", "gymnasium", "imageio", "scipy"},
     "maxent_robot/bringup/launch.py": {"launch", "launch_ros"},
 }
 

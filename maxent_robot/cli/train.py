@@ -97,7 +97,9 @@ def _run_one(arguments: argparse.Namespace, name: str, path: Path, shelf: Path, 
             config = run_directory.train_config(name, assignments)
             directory = arguments.output or shelf / time.strftime("%Y%m%d-%H%M%S")
         trainer = config.trainer
-        training = tasks.make_environment(config.task, config.environment, trainer.num_envs, f"{path}: environment")
+        training = tasks.make_environment(
+            config.task, config.environment, trainer.num_envs, f"{path}: environment", training=True
+        )
         stack.callback(training.close)
         evaluation = tasks.make_environment(
             config.task, config.evaluation_environment, trainer.evaluation_envs, f"{path}: evaluation_environment",

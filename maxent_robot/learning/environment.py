@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -99,6 +99,24 @@ class Script(Protocol):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Put back what `state_dict` gave."""
+        ...
+
+
+@runtime_checkable
+class SelfPlay(Protocol):
+    """What may be played against policies that the learner had before."""
+
+    def remember(self, policy: object) -> None:
+        """Let the learner's policy, as it is now, be one of them; `policy` is copied."""
+        ...
+
+
+@runtime_checkable
+class Rival(Script, SelfPlay, Protocol):
+    """An opponent that is chosen by what the learner makes of it."""
+
+    def count(self, index: np.ndarray, points: np.ndarray) -> None:
+        """Take note of the learner's points (k,), 1 a win and 0.5 a draw, in the games `index` (k,) that have ended."""
         ...
 
 

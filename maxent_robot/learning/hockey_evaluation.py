@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from maxent_robot.learning.hockey_opponents import make_opponents
+from maxent_robot.learning.hockey_opponents import PAST_SELVES, make_opponents
 from maxent_robot.learning.overrides import apply_overrides
 from maxent_robot.learning.skill_evaluation import paired_figures, success_figures
 from maxent_robot.learning.skill_player import SkillPlayer
@@ -37,7 +37,7 @@ def promised_game(bundle: SkillBundle, assignments: Sequence[str]) -> HockeyConf
     settings = {
         "robot": bundle.manifest.robot,
         "task": trained["task"],
-        "opponents": trained["opponents"],
+        "opponents": [name for name in trained["opponents"] if name != PAST_SELVES] or ["none"],
         "time_limit_s": USUAL_S[trained["task"]],
     }
     return hockey_config(apply_overrides(settings, assignments), "--set")

@@ -1,10 +1,11 @@
-"""The opponents of hockey by name: players written by hand, and skills by their path."""
+"""The opponents of hockey by name: players written by hand, past selves of a learner, and skills by their path."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from maxent_robot.errors import ConfigError
+from maxent_robot.learning.past_selves import PastSelves
 from maxent_robot.learning.skill_player import SkillPlayer
 from maxent_robot.paths import find_skill
 from maxent_robot.skill.bundle import load_bundle
@@ -14,28 +15,36 @@ if TYPE_CHECKING:
     from sim.hockey.players import Player
 
 
-def make_opponents(config: HockeyConfig, n: int, mode: str = "sample") -> Player:
+PAST_SELVES = "past_selves"
+
+
+def make_opponents(config: HockeyConfig, n: int, mode: str = "sample", self_play: bool = False) -> Player:
     """The away players that the settings name, for n games.
 
     Args:
         mode: of the sampler, in which skills play.
+        self_play: whether there is a learner whose past selves may play.
 
     Raises:
-        ConfigError: neither a player written by hand nor a hockey skill.
+        ConfigError: no player written by hand, no hockey skill, and no past selves where they may play.
         BundleError: a skill does not verify.
     """
     from sim.hockey.opponents import SCRIPTED, make_player, one_of
 
-    players: list[Player] = []
-    for seed, name in enumerate(config.opponents):
+    def make(name: str, seed: int) -> Player:
         if name in SCRIPTED:
-            players.append(make_player(name, config.table, n, seed))
-            continue
+            return make_player(name, config.table, n, seed)
+        if name == PAST_SELVES:
+            if not self_play:
+                raise ConfigError(f"opponents: {PAST_SELVES} play in training only")
+            return PastSelves(n, seed)
         try:
             bundle = load_bundle(find_skill(name))
         except ConfigError as error:
-            raise ConfigError(f"opponents: {name!r} is none of {', '.join(SCRIPTED)}, and {error}") from error
+            allowed = ", ".join((*SCRIPTED, PAST_SELVES))
+            raise ConfigError(f"opponents: {name!r} is none of {allowed}, and {error}") from error
         if bundle.manifest.layout.inserts:
             raise ConfigError(f"opponents: skill {name!r} is for task {bundle.manifest.task!r}, must be for hockey")
-        players.append(SkillPlayer(bundle, mode, seed))
-    return one_of(players, n)
+        return SkillPlayer(bundle, mode, seed)
+
+    return one_of(config.opponents, make, n)

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from torch import nn
 
 from maxent_robot.learning.networks import ObservationNetwork
 
+Layer = tuple[np.ndarray, np.ndarray]
+
 
 class NumpyActor:
-    """Computes `network.output` on the network's own weights, so it follows them as they change in place.
+    """Computes `network.output`.
 
     Args:
-        network: its parameters must stay where they are, as those of an `AveragedNetwork` do.
+        offset, scale: (observation_size,) of the observation.
+        layers: weights (inputs, outputs) and biases (outputs,).
     """
 
-    def __init__(self, network: ObservationNetwork) -> None:
-        self._offset, self._scale = network.observation_offset.numpy(), network.observation_scale.numpy()
+    def __init__(self, offset: np.ndarray, scale: np.ndarray, layers: list[Layer]) -> None:
+        self._offset, self._scale, self._layers = offset, scale, layers
+
+    @classmethod
+    def of(cls, network: ObservationNetwork) -> NumpyActor:
+        """On the network's own weights, so that it follows them as they change in place.
+
+        Args:
+            network: its parameters must stay where they are, as those of an `AveragedNetwork` do.
+        """
         linear = [layer for layer in [*network.trunk, network.head] if isinstance(layer, nn.Linear)]
-        self._layers = [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in linear]
+        layers = [(layer.weight.detach().numpy().T, layer.bias.detach().numpy()) for layer in linear]
+        return cls(network.observation_offset.numpy(), network.observation_scale.numpy(), layers)
+
+    def copy(self) -> NumpyActor:
+        """One that stays as it is."""
+        return self.from_state(self.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of the weights."""
+        layers = [(weight.copy(), bias.copy()) for weight, bias in self._layers]
+        return {"offset": self._offset.copy(), "scale": self._scale.copy(), "layers": layers}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> NumpyActor:
+        """What gave the state."""
+        return cls(state["offset"], state["scale"], list(state["layers"]))
 
     def __call__(self, observation: np.ndarray) -> np.ndarray:
         """(n, observation_size) float32 -> (n, outputs) float32."""

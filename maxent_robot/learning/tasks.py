@@ -60,12 +60,13 @@ def hockey_config(settings: Mapping[str, Any], source: str) -> HockeyConfig:
 
 
 def make_environment(
-    task: str, settings: Mapping[str, Any], num_envs: int, source: str, threads: int = 1
+    task: str, settings: Mapping[str, Any], num_envs: int, source: str, threads: int = 1, training: bool = False
 ) -> VectorEnvironment:
     """A vector environment of the task; arguments as `insertion_config`.
 
     Args:
         threads: of the physics, where the environments of the task share it.
+        training: whether a learner plays there, against its past selves where the settings say so.
 
     Raises:
         ConfigError: no such task, or a setting that its schema does not allow.
@@ -81,7 +82,7 @@ def make_environment(
         from sim.hockey.vector import VectorHockey
 
         config = hockey_config(settings, source)
-        return VectorHockey(make_task(config, num_envs, make_opponents(config, num_envs)))
+        return VectorHockey(make_task(config, num_envs, make_opponents(config, num_envs, self_play=training)))
     from sim.vector import VectorPlugInsertion
 
     return VectorPlugInsertion(insertion_config(settings, source), num_envs, threads)

@@ -19,7 +19,7 @@ from maxent_robot.learning.algorithms.maximum_entropy import MaximumEntropyLearn
 from maxent_robot.learning.checkpoint import CheckpointStore
 from maxent_robot.learning.config import TrainConfig
 from maxent_robot.learning.cost_ramp import CostRamp
-from maxent_robot.learning.environment import StepResult, VectorEnvironment
+from maxent_robot.learning.environment import SelfPlay, StepResult, VectorEnvironment
 from maxent_robot.learning.evaluation import (
     describe_evaluation,
     evaluate_policy,
@@ -95,6 +95,7 @@ class Trainer:
         self._observation, privileged = environment.reset(self._environment_seed)
         self._privileged = self._seen(privileged)
         self.learner.observe(self._observation)
+        self._remember()
 
     @property
     def updates(self) -> int:
@@ -207,6 +208,7 @@ class Trainer:
             "cpu_s": round(self.training.cpu_s, 3),
             **result.to_mapping(),
         }
+        self._remember()
         self.evaluations.append(record)
         log.scalars("evaluation", result.scalars(), self.steps)
         mark = ""
@@ -224,6 +226,11 @@ class Trainer:
         log.say(f"{format_seconds(self.elapsed_s):>6} {self.steps:>9} steps: {describe_evaluation(record)}{mark}")
         if result.success is not None and self.steps >= settings.minimum_steps and score >= settings.target_success:
             self.target_met = f"evaluated success {result.success.success:.3f} within the bounds asked for"
+
+    def _remember(self) -> None:
+        """Let later policies meet the present one."""
+        if isinstance(self.environment, SelfPlay):
+            self.environment.remember(self.learner.judged)
 
     def _report(self, log: ProgressLog, steps_per_s: float) -> None:
         means = self._means.read()

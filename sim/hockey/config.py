@@ -157,7 +157,8 @@ class HockeyConfig:
     task: str = setting("defend", choices=("defend", "hit", "duel", "penalty"))
     opponents: tuple[str, ...] = setting(
         ("none",),
-        doc="away players, one drawn an episode: none, blocker, keeper, predictor, striker or the path of a skill",
+        doc="away players, one drawn an episode: none, blocker, keeper, predictor, striker, the path of a skill, or "
+        "past_selves of the learner; twice in the list is twice as often",
     )
     memory: float = setting(
         0.0,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maxent_robot.errors import ConfigError
+from maxent_robot.learning.environment import Rival
 from sim.hockey.config import TableConfig
 from sim.hockey.players import Blocker, Keeper, Memoryless, Player, Predictor
 from sim.hockey.striker import Striker
@@ -50,13 +53,17 @@ class Opponents:
         players: for n games each.
         n: games.
         seed: of the draws.
+        shares: of the games, one for each player; equal where not given.
     """
 
-    def __init__(self, players: Sequence[Player], n: int, seed: int = 0) -> None:
-        self._players = tuple(players)
+    def __init__(self, players: Sequence[Player], n: int, seed: int = 0, shares: Sequence[float] | None = None) -> None:
+        self._players, self._shares = tuple(players), shares
         self._generator = np.random.default_rng(seed)
-        self.playing = self._generator.integers(len(self._players), size=n)
+        self.playing = self._draw(n)
         """(n,) which of the players plays in each game."""
+
+    def _draw(self, count: int) -> NDArray[np.int64]:
+        return self._generator.choice(len(self._players), size=count, p=self._shares)
 
     def __call__(self, observation: np.ndarray) -> np.ndarray:
         """See `Player`; all of them see all games, so that each remembers its own."""
@@ -67,9 +74,22 @@ class Opponents:
     def reset(self, index: Any = ...) -> None:
         """Draw who plays next in the games `index`."""
         places = np.arange(len(self.playing))[index]
-        self.playing[places] = self._generator.integers(len(self._players), size=len(places))
+        self.playing[places] = self._draw(len(places))
         for player in self._players:
             player.reset(index)
+
+    def remember(self, policy: object) -> None:
+        """See `Rival`."""
+        for player in self._players:
+            if isinstance(player, Rival):
+                player.remember(policy)
+
+    def count(self, index: NDArray[np.intp], points: NDArray[np.float64]) -> None:
+        """See `Rival`."""
+        for number, player in enumerate(self._players):
+            if isinstance(player, Rival):
+                own = self.playing[index] == number
+                player.count(index[own], points[own])
 
     def state_dict(self) -> dict[str, Any]:
         """Who plays where, and their memories."""
@@ -87,6 +107,14 @@ class Opponents:
             player.load_state_dict(memory)
 
 
-def one_of(players: Sequence[Player], n: int) -> Player:
-    """A player that is one of these in each of n games; the only one itself."""
-    return players[0] if len(players) == 1 else Opponents(players, n)
+def one_of(names: Sequence[str], make: Callable[[str, int], Player], n: int) -> Player:
+    """A player that is one of these in each of n games, as often as its name is there; the only one itself.
+
+    Args:
+        names: of players.
+        make: the player of a name and a seed.
+    """
+    counts = Counter(names)
+    players = [make(name, seed) for seed, name in enumerate(counts)]
+    shares = [count / len(names) for count in counts.values()]
+    return players[0] if len(players) == 1 else Opponents(players, n, shares=shares)

@@ -95,7 +95,7 @@ def scripted_opponents(config: HockeyConfig, n: int) -> Player:
     Raises:
         ConfigError: a name of no player written by hand.
     """
-    return one_of([make_player(name, config.table, n, seed) for seed, name in enumerate(config.opponents)], n)
+    return one_of(config.opponents, lambda name, seed: make_player(name, config.table, n, seed), n)
 
 
 class HockeyTask:

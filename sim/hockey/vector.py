@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maxent_robot.learning.environment import EpisodeSummary, Spaces, StepResult
+from maxent_robot.learning.environment import EpisodeSummary, Rival, Spaces, StepResult
 from maxent_robot.skill.hockey import HOCKEY_AXES, hockey_scale
 from sim.episode_ledger import EpisodeLedger
 from sim.hockey.opponents import make_player
 from sim.hockey.players import Player
-from sim.hockey.task import SCRIPTS
+from sim.hockey.task import SCRIPTS, HockeyTask
 from sim.hockey.tasks import Task
 
 
@@ -32,6 +32,13 @@ class VectorHockey:
         self.spaces = Spaces(hockey_scale(), task.privileged_scale, len(HOCKEY_AXES))
         self._ledger = EpisodeLedger(task.n)
         self._pending: NDArray[np.float32] | None = None
+        opponent = task.opponent if isinstance(task, HockeyTask) else None
+        self._rival = opponent if isinstance(opponent, Rival) else None
+
+    def remember(self, policy: object) -> None:
+        """See `SelfPlay`."""
+        if self._rival is not None:
+            self._rival.remember(policy)
 
     def reset(self, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Begin the first episodes of `seed`. Returns observation and privileged vector, (n, size) float32."""
@@ -53,6 +60,8 @@ class VectorHockey:
         self._ledger.count(outcome.reward, outcome.terms)
         terminated = outcome.success | outcome.failure | outcome.drawn
         done = np.flatnonzero(terminated | outcome.timeout)
+        if self._rival is not None:
+            self._rival.count(done, outcome.success[done] + 0.5 * ~(outcome.success | outcome.failure)[done])
         episodes = [self._summary(int(index), bool(outcome.success[index])) for index in done]
         observation, privileged = self.task.observe(), self.task.privileged()
         final_observation, final_privileged = observation.copy(), privileged.copy()

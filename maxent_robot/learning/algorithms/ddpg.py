@@ -48,7 +48,7 @@ class Ddpg(ContinuousLearner):
 
     def build(self) -> None:
         super().build()
-        self._acting = NumpyActor(self.actor.online)
+        self._acting = NumpyActor.of(self.actor.online)
 
     def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         noise = self.noise(len(observation)).numpy()

@@ -33,7 +33,7 @@ class MaximumEntropyLearner(ContinuousLearner):
             config.target_entropy_per_action * self.spaces.action_size,
             config.temperature_learning_rate if config.automatic_temperature else None,
         )
-        self._acting = NumpyActor(self.actor.online)
+        self._acting = NumpyActor.of(self.actor.online)
 
     def make_actor(self) -> AveragedNetwork[SquashedGaussianActor]:
         config, spaces = self.config, self.spaces
@@ -87,7 +87,7 @@ def make_actor(config: LearnerConfig, observation_scale: np.ndarray, action_size
 
 def mean_policy(actor: SquashedGaussianActor) -> Policy:
     """The deterministic policy tanh(mean); the actor's parameters must stay where they are."""
-    output = NumpyActor(actor)
+    output = NumpyActor.of(actor)
 
     def policy(observation: np.ndarray) -> np.ndarray:
         return np.tanh(output(observation)[:, : actor.action_size])

@@ -59,7 +59,9 @@ def check_campaign(campaign: Campaign, directory: Path) -> None:
 
 def _check_environments(config: TrainConfig, name: str) -> None:
     for place in ("environment", "evaluation_environment"):
-        with closing(tasks.make_environment(config.task, getattr(config, place), 1, f"{name}: {place}")) as environment:
+        training, settings = place == "environment", getattr(config, place)
+        made = tasks.make_environment(config.task, settings, 1, f"{name}: {place}", training=training)
+        with closing(made) as environment:
             check_algorithm(config.learner, environment.spaces)
 
 
