@@ -35,12 +35,14 @@ def settings(reference: str) -> str:
 
 
 def flags(command: str) -> str:
-    """Return the table of the arguments of a command."""
+    """Return the table of the arguments of a command; of one of its actions, as `trials.plan`."""
     from maxent_robot.cli.main import build_parser
 
-    commands = next(a for a in build_parser([command])._actions if isinstance(a, argparse._SubParsersAction))
+    parser = build_parser([command.partition(".")[0]])
+    for name in command.split("."):
+        parser = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices[name]
     rows = []
-    for action in commands.choices[command]._actions:
+    for action in parser._actions:
         if isinstance(action, argparse._HelpAction):
             continue
         shown = action.metavar or (action.dest if not action.option_strings else action.dest.upper())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from maxent_robot.errors import ConfigError
 
-__all__ = ["find_family", "find_robot", "find_skill", "share_directory", "skill_names"]
+__all__ = ["find_experiment", "find_family", "find_robot", "find_skill", "share_directory", "skill_names"]
 
 _PACKAGE = "maxent_robot"
 
@@ -62,6 +62,15 @@ def find_family(family: str | os.PathLike[str]) -> Path:
         ConfigError: if there is no such file; the message lists the shipped families.
     """
     return _find(family, "family", share_directory() / "config" / "family", suffix=".yaml")
+
+
+def find_experiment(protocol: str | os.PathLike[str]) -> Path:
+    """Return the protocol of an experiment named as shipped (`compare`) or by a path.
+
+    Raises:
+        ConfigError: if there is no such file; the message lists the shipped protocols.
+    """
+    return _find(protocol, "experiment", share_directory() / "config" / "trials", suffix=".yaml")
 
 
 def _candidates() -> Iterator[Path]:

@@ -106,3 +106,19 @@ def test_mcnemar_refuses_unpaired_and_non_boolean_data() -> None:
         mcnemar_exact(np.zeros(2, bool), np.zeros(3, bool))
     with pytest.raises(StatisticsError, match="allowed is bool"):
         mcnemar_exact(np.zeros(3), np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "low", "high"),
+    [
+        (18, 20, 0.6989663547715128, 0.972133518786232),
+        (4, 20, 0.0806576625797981, 0.4160174322518935),
+        (4, 200, 0.00780442641634947, 0.05028708690582643),
+        (190, 200, 0.910421851861224, 0.972617354399236),
+        (29, 30, 0.8332961, 0.9940914),
+        (30, 30, 0.8864866, 1.0),
+    ],
+)
+def test_wilson_interval_is_that_of_r(k: int, n: int, low: float, high: float) -> None:
+    """R, package binom: binom.confint(k, n, methods="wilson"), as statsmodels tests against (results_proportion.py)."""
+    assert wilson_interval(k, n) == pytest.approx((low, high), abs=5e-8)

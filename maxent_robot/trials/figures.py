@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maxent_robot.trials.outcome import FAULT_PREFIX, FORCE_STOP, SUCCESS, TIMEOUT, SuccessCriterion, TrialResult
+from maxent_robot.trials.outcome import (
+    FAULT_PREFIX,
+    FORCE_STOP,
+    JAM,
+    OPERATOR,
+    SUCCESS,
+    TIMEOUT,
+    SuccessCriterion,
+    TrialResult,
+)
 from maxent_robot.trials.series import TrialSeries
 from maxent_robot.trials.statistics import wilson_interval
 
@@ -16,7 +25,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OUTCOME_COLOURS = {SUCCESS: "#17795e", TIMEOUT: "#c98300", FORCE_STOP: "#c5352b", "fault": "#7b3fa3"}
+OUTCOME_COLOURS = {
+    SUCCESS: "#17795e",
+    TIMEOUT: "#946000",
+    JAM: "#a2521c",
+    FORCE_STOP: "#c5352b",
+    "fault": "#7b3fa3",
+    OPERATOR: "#5b6673",
+}
 CONNECTOR_COLOURS = ("#2c67ad", "#b3457c", "#4d8a91", "#8a6d3b")
 INK, MUTED, GRID = "#1d2733", "#6b7785", "#e4e8ec"
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from maxent_robot.config import setting
 from maxent_robot.errors import ContractError
 
 SUCCESS = "success"
 TIMEOUT = "timeout"
+JAM = "jam"
+OPERATOR = "operator"
 FORCE_STOP = "force_stop"
 FAULT_PREFIX = "fault:"
 
@@ -36,6 +41,15 @@ class SuccessCriterion:
     tilt_tolerance_rad: float = setting(
         0.1, unit="rad", minimum=1e-3, maximum=0.5, doc="A plug tilted by more than this is not seated."
     )
+    jam_s: float = setting(
+        2.0, unit="s", minimum=0.1, maximum=60.0, doc="A time-out is a jam if the plug, in the hole, rested so long ..."
+    )
+    jam_travel_m: float = setting(
+        5e-4, unit="m", minimum=1e-5, maximum=1e-2, doc="... moving along by less than this ..."
+    )
+    jam_force_n: float = setting(
+        3.0, unit="N", minimum=0.0, maximum=100.0, doc="... pressed by at least this, on average."
+    )
 
 
 @dataclass(frozen=True)
@@ -44,6 +58,7 @@ class TrialResult:
 
     `latency_*_ms` is from observation to candidate action, NaN if none was seen; `obstacle_clearance_mm` the least
     distance of the tip from the obstacle's surface while the skill acted, less than 0 inside it, NaN without one.
+    `condition`, `place` and `attempt` are those of an experiment.
     """
 
     skill: str
@@ -63,6 +78,9 @@ class TrialResult:
     latency_p95_ms: float = math.nan
     latency_p99_ms: float = math.nan
     obstacle_clearance_mm: float = math.nan
+    condition: str = ""
+    place: int = 0
+    attempt: int = 1
 
     @property
     def succeeded(self) -> bool:
@@ -94,6 +112,7 @@ class InsertionJudge:
         self.depth_m = math.nan
         self._last_t = -math.inf
         self._seated_since: float | None = None
+        self._latest: deque[tuple[float, float, float]] = deque()
 
     def update(self, t: float, depth_m: float, lateral_m: float, tilt_rad: float, force_n: float) -> str | None:
         """Take one sample and return the outcome, or None while the trial goes on.
@@ -127,9 +146,16 @@ class InsertionJudge:
             self._seated_since = t
         if self._seated_since is not None and t - self._seated_since >= self.criterion.hold_s - 1e-9:
             return self._decide(SUCCESS, t)
+        self._latest.append((t, depth_m, force_n))
+        while self._latest and self._latest[0][0] < t - self.criterion.jam_s:
+            self._latest.popleft()
         if t >= self.criterion.timeout_s:
-            return self._decide(TIMEOUT, t)
+            return self._decide(JAM if self._jammed() else TIMEOUT, t)
         return None
+
+    def stop(self, t: float) -> str:
+        """The operator broke the trial off at `t`, unless it was decided before."""
+        return self.outcome or self._decide(OPERATOR, t)
 
     def fault(self, name: str, t: float) -> str:
         """The supervisor stopped for fault `name` at `t`: it ends the trial unless the trial was decided before.
@@ -147,6 +173,12 @@ class InsertionJudge:
             and lateral_m <= c.lateral_tolerance_m
             and tilt_rad <= c.tilt_tolerance_rad
         )
+
+    def _jammed(self) -> bool:
+        """Whether the plug stands in the hole, and is pressed."""
+        _, depth, force = np.array(self._latest).T
+        c = self.criterion
+        return bool(depth.min() > 0.0 and np.ptp(depth) < c.jam_travel_m and force.mean() >= c.jam_force_n)
 
     def _decide(self, outcome: str, t: float) -> str:
         self.outcome, self.time_s = outcome, t

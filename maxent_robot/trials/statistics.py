@@ -1,14 +1,10 @@
-"""Statistics of a series of trials: intervals of a rate, summaries of times and forces, paired comparison.
-
-Everything here is a pure function of NumPy arrays or plain numbers; it needs NumPy and the standard library only.
-"""
+"""Statistics of a series of trials: intervals of a rate, summaries of times and forces, paired comparison of rates."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,13 +32,10 @@ def wilson_interval(k: int, n: int, confidence: float = 0.95) -> tuple[float, fl
         raise StatisticsError(f"wilson_interval: confidence = {confidence}; allowed is 0 < confidence < 1")
     if n == 0:
         return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
-    rate = k / n
-    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    low = 0.0 if k == 0 else max(0.0, centre - half)
-    high = 1.0 if k == n else min(1.0, centre + half)
-    return low, high
+    from scipy.stats import binomtest
+
+    low, high = binomtest(k, n).proportion_ci(confidence, "wilson")
+    return (0.0 if k == 0 else float(low)), (1.0 if k == n else float(high))
 
 
 @dataclass(frozen=True)
@@ -107,8 +100,7 @@ def mcnemar_exact(first: Sequence[bool] | ArrayLike, second: Sequence[bool] | Ar
 
     Only the discordant pairs tell the treatments apart. If both are equally good, each discordant pair goes either way
     with probability 1/2, so the smaller count b of m discordant pairs is binomial, and the two-sided p-value is
-    min(1, 2 sum_{i <= b} C(m, i) / 2^m) (Q. McNemar, Psychometrika 12, 1947; exact form). Integers all the way, so it
-    does not round for large m.
+    min(1, 2 sum_{i <= b} C(m, i) / 2^m) (Q. McNemar, Psychometrika 12, 1947; exact form).
 
     Raises:
         StatisticsError: the arrays differ in shape, are not one-dimensional, or are not boolean.
@@ -120,7 +112,12 @@ def mcnemar_exact(first: Sequence[bool] | ArrayLike, second: Sequence[bool] | Ar
         raise StatisticsError(f"mcnemar_exact: types {a.dtype} and {b.dtype}; allowed is bool")
     a, b = a.astype(np.bool_), b.astype(np.bool_)
     only_first, only_second = int(np.sum(a & ~b)), int(np.sum(~a & b))
-    discordant = only_first + only_second
-    tail = sum(math.comb(discordant, i) for i in range(min(only_first, only_second) + 1))
-    p_value = 1.0 if 2 * tail >= 2**discordant else 2 * tail / 2**discordant
+    p_value = exact_sign_test(only_first, only_second)
     return PairedComparison(int(np.sum(a & b)), only_first, only_second, int(np.sum(~a & ~b)), p_value)
+
+
+def exact_sign_test(ups: int, downs: int) -> float:
+    """Two-sided p-value of so many ups and downs where both are equally likely; ties are left out, 1 without any."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(ups, ups + downs, 0.5).pvalue) if ups + downs else 1.0
