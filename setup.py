@@ -89,6 +89,7 @@ setup(
             "policy_node = maxent_robot.nodes.policy_node:main",
             "supervisor_node = maxent_robot.nodes.supervisor_node:main",
             "standby_node = maxent_robot.nodes.standby_node:main",
+            "trials_node = maxent_robot.nodes.trials_node:main",
             "recorder_node = maxent_robot.nodes.recorder_node:main",
             "sim_arm = maxent_robot.nodes.sim_arm:main",
             "hockey_table = maxent_robot.nodes.hockey_table:main",

@@ -18,6 +18,7 @@ import pytest
 from conftest import ExpectMistake
 
 from maxent_robot.cli.main import main
+from maxent_robot.directory_lock import locked
 from maxent_robot.errors import ConfigError
 from maxent_robot.learning import run_directory, run_files
 from maxent_robot.learning.campaigns import campaign
@@ -280,10 +281,10 @@ def test_an_interrupted_campaign_goes_on_to_the_same_results(
 
 def test_a_directory_is_for_one_process_at_a_time(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for directory in (whole, whole / "learner.n_step=1" / "seed_1"):
-        with run_files.locked(directory):
+        with locked(directory):
             assert main(["train", "--resume", str(directory), "--quiet"]) == 2
         assert f"{directory} is in use by process {os.getpid()}" in capsys.readouterr().err
-        with run_files.locked(directory):
+        with locked(directory):
             pass
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from functools import partial
@@ -13,8 +14,12 @@ import yaml
 
 pytest.importorskip("mcap_ros2")
 from geometry_msgs.msg import WrenchStamped
-from mcap.reader import make_reader
+from mcap.exceptions import EndOfFile, McapError
+from mcap.reader import NonSeekingReader, make_reader
 from mcap_ros2.decoder import DecoderFactory
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterValue, SetParametersResult
+from rcl_interfaces.srv import SetParameters
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from ros_support import NodeProcess, RosGraph, ros_graph, wait_until  # noqa: F401  the fixture
 from sensor_msgs.msg import JointState
@@ -114,8 +119,59 @@ def test_deactivation_closes_the_file_and_only_the_namespace_is_recorded(ros_gra
     assert recorder.stop() == 0
 
 
-def test_no_output_is_one_clear_error(ros_graph: RosGraph) -> None:  # noqa: F811
+def set_output(graph: RosGraph, path: Path | str) -> SetParametersResult:
+    parameter = ParameterMessage(name="output", value=ParameterValue(type=4, string_value=str(path)))
+    request = SetParameters.Request(parameters=[parameter])
+    (result,) = graph.call(SetParameters, "recorder/set_parameters", request).results
+    return result
+
+
+def test_each_file_begins_with_what_the_latched_topics_last_said(ros_graph: RosGraph, tmp_path: Path) -> None:  # noqa: F811
+    latched = ros_graph.node.create_publisher(String, "latched", LATCHED)
+    joints = ros_graph.node.create_publisher(JointState, "joint_states", BEST_EFFORT)
+    latched.publish(String(data="first"))
     recorder = ros_graph.start(MODULE, "recorder", {"autostart": True})
-    assert recorder.wait() == 1
-    assert "parameter output is ''" in recorder.output()
-    assert "Traceback" not in recorder.output()
+    ros_graph.wait_for_state("recorder", "active")
+    publish_at_200_hz([joints], 20)
+    paths = [tmp_path / "a.mcap", tmp_path / "b.mcap"]
+    assert set_output(ros_graph, paths[0]).successful
+    publish_at_200_hz([joints], 40)
+    latched.publish(String(data="second"))
+    time.sleep(0.2)
+    assert set_output(ros_graph, paths[1]).successful
+    publish_at_200_hz([joints], 60)
+    time.sleep(0.2)
+    assert set_output(ros_graph, "").successful
+    publish_at_200_hz([joints], 20)
+    first, second = (messages(path) for path in paths)
+    assert [m.data for _, m in first["/latched"]] == ["first", "second"]
+    assert [m.data for _, m in second["/latched"]] == ["second"]
+    assert [m.header.stamp.sec for _, m in first["/joint_states"]][-40:] == list(range(40))
+    assert [m.header.stamp.sec for _, m in second["/joint_states"]] == list(range(60))
+    refused = set_output(ros_graph, tmp_path / "a.mcap" / "c.mcap")
+    assert not refused.successful
+    assert "cannot be written" in refused.reason
+    assert recorder.stop() == 0
+
+
+def test_what_a_killed_recorder_has_written_can_be_read_to_its_last_chunk(ros_graph: RosGraph, tmp_path: Path) -> None:  # noqa: F811
+    joints = ros_graph.node.create_publisher(JointState, "joint_states", BEST_EFFORT)
+    path = tmp_path / "run.mcap"
+    recorder = start(ros_graph, path)
+    wait_until(partial(_is_heard, joints), "recorder's subscription")
+    names = [f"a joint with quite a long name, number {number}, so that a chunk fills" for number in range(40)]
+    for number in range(400):
+        message = JointState(name=[f"{name} {number}" for name in names])
+        message.header.stamp.sec = number
+        joints.publish(message)
+        time.sleep(0.004)
+    time.sleep(0.7)
+    assert recorder.stop(signal.SIGKILL) == -signal.SIGKILL
+    found = []
+    with path.open("rb") as file, contextlib.suppress(EndOfFile, McapError):
+        for _, _, _, decoded in NonSeekingReader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages(
+            topics=["/joint_states"], log_time_order=False
+        ):
+            found.append(decoded.header.stamp.sec)
+    assert found == list(range(len(found)))
+    assert len(found) > 200

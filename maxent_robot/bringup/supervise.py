@@ -97,31 +97,27 @@ class ProcessGroup:
         Raises:
             BringupError: a process can't be started; those already running go on until :meth:`stop`.
         """
-        environment = dict(os.environ, PYTHONUNBUFFERED="1")
-        if self.options.domain_id is not None:
-            environment["ROS_DOMAIN_ID"] = str(self.options.domain_id)
         for process in self.processes:
-            arguments = process.command(
-                Path(self._scratch.name), self.options.namespace, self.options.log_level, self.options.params_file
-            )
-            try:
-                child = subprocess.Popen(
-                    [sys.executable, "-m", "maxent_robot.bringup.child", *arguments],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    errors="replace",
-                    env=environment,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise BringupError(f"{process.name}: can't start the process: {error}") from error
-            self._children[process.name] = child
-            self._tails[process.name] = deque(maxlen=_TAIL_LINES)
-            reader = threading.Thread(target=self._read, args=(process.name, child.stdout), daemon=True)
-            reader.start()
-            self._readers[process.name] = reader
+            self._start(process)
+
+    def restart(self, name: str) -> None:
+        """Start a process again that has ended.
+
+        Raises:
+            BringupError: it can't be started.
+        """
+        self._readers[name].join(timeout=1.0)
+        _close_streams(self._children[name])
+        self._start(next(process for process in self.processes if process.name == name))
+
+    def ended(self) -> dict[str, str]:
+        """Why each process has ended that has: its exit status and the last error it printed, by name."""
+        found = {}
+        for name, child in self._children.items():
+            if child.poll() is not None:
+                self._readers[name].join(timeout=1.0)
+                found[name] = f"process {_status(child.returncode)}{self.reason(name)}"
+        return found
 
     def check(self) -> None:
         """Say whether every process still runs.
@@ -129,10 +125,8 @@ class ProcessGroup:
         Raises:
             BringupError: one has ended; the line names it, its exit status and the last error it printed.
         """
-        for name, child in self._children.items():
-            if child.poll() is not None:
-                self._readers[name].join(timeout=1.0)
-                raise BringupError(f"{name}: process {_status(child.returncode)}{self.reason(name)}")
+        for name, reason in self.ended().items():
+            raise BringupError(f"{name}: {reason}")
 
     def reason(self, name: str) -> str:
         """`: ` and the last error line that a process printed, or nothing when it printed none."""
@@ -155,12 +149,35 @@ class ProcessGroup:
                     with contextlib.suppress(subprocess.TimeoutExpired):
                         child.wait(timeout=max(0.0, deadline - time.monotonic()))
             for name, child in self._children.items():
-                if child.stdin is not None:
-                    child.stdin.close()
                 self._readers[name].join(timeout=1.0)
-                if child.stdout is not None:
-                    child.stdout.close()
+                _close_streams(child)
             self._scratch.cleanup()
+
+    def _start(self, process: NodeProcess) -> None:
+        environment = dict(os.environ, PYTHONUNBUFFERED="1")
+        if self.options.domain_id is not None:
+            environment["ROS_DOMAIN_ID"] = str(self.options.domain_id)
+        arguments = process.command(
+            Path(self._scratch.name), self.options.namespace, self.options.log_level, self.options.params_file
+        )
+        try:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "maxent_robot.bringup.child", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise BringupError(f"{process.name}: can't start the process: {error}") from error
+        self._children[process.name] = child
+        self._tails[process.name] = deque(maxlen=_TAIL_LINES)
+        reader = threading.Thread(target=self._read, args=(process.name, child.stdout), daemon=True)
+        reader.start()
+        self._readers[process.name] = reader
 
     def _read(self, name: str, stream: IO[str] | None) -> None:
         if stream is None:
@@ -170,6 +187,12 @@ class ProcessGroup:
                 text = line.rstrip("\n")
                 self._tails[name].append(text)
                 self._echo(name, text)
+
+
+def _close_streams(child: subprocess.Popen[str]) -> None:
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            stream.close()
 
 
 def _signal_session(pid: int, number: int) -> None:

@@ -106,10 +106,10 @@ def _executor(arguments: argparse.Namespace) -> Executor:
 
 
 def _carry_out(arguments: argparse.Namespace, campaign: Campaign, directory: Path, executor: Executor) -> int:
+    from maxent_robot.directory_lock import locked
     from maxent_robot.learning.campaigns.campaign import campaign_runs
     from maxent_robot.learning.campaigns.campaign_run import carry_out
     from maxent_robot.learning.interrupts import StopRequest
-    from maxent_robot.learning.run_files import locked
 
     count = len(campaign_runs(campaign, directory))
     print(f"{count} runs, {executor.jobs} at a time, in {directory}; tensorboard --logdir {directory}", flush=True)

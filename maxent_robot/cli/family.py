@@ -38,11 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
     for library in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(library, "1")  # read when NumPy and PyTorch load: a second thread only gets in the way
     from maxent_robot.config import load_config, to_mapping
+    from maxent_robot.directory_lock import locked
     from maxent_robot.errors import ConfigError
     from maxent_robot.learning.interrupts import StopRequest
     from maxent_robot.learning.pooled.family import FamilyConfig, make_family, train_family, with_choices
     from maxent_robot.learning.run_directory import find_run
-    from maxent_robot.learning.run_files import CONFIG_FILE, locked
+    from maxent_robot.learning.run_files import CONFIG_FILE
     from maxent_robot.paths import find_family
     from maxent_robot.yaml_file import write_yaml
 

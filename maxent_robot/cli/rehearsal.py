@@ -19,7 +19,7 @@ from maxent_robot.errors import ConfigError
 if TYPE_CHECKING:
     from rclpy.context import Context
 
-    from maxent_robot.bringup import LifecycleManager, NodeProcess
+    from maxent_robot.bringup import LifecycleManager, NodeProcess, ProcessGroup
 
 START_TIMEOUT_S, STATUS_PERIOD_S = 60.0, 0.1
 
@@ -96,11 +96,13 @@ class Rehearsal:
     """A graph that runs.
 
     Attributes:
+        group: its processes.
         manager: of the lifecycle of its nodes.
         context: of ROS, for nodes of this process.
         alive: raises when a process has ended, or an interruption came.
     """
 
+    group: ProcessGroup
     manager: LifecycleManager
     context: Context
     alive: Callable[[], None]
@@ -113,6 +115,8 @@ def rehearsal(
     directory: Path,
     domain_id: int | None,
     interruption: Interruption,
+    revived: Sequence[str] = (),
+    private: bool = True,
 ) -> Iterator[Rehearsal]:
     """Start the processes, bring them up, and end every one of them, whatever happens.
 
@@ -120,8 +124,10 @@ def rehearsal(
         processes: in the order they are started.
         names: of all of them, in the order they are activated.
         directory: for `nodes.log`, what they print.
-        domain_id: of ROS; one that nothing uses where not given.
+        domain_id: of ROS; where not given, one that nothing uses, or that of the environment where not private.
         interruption: ends it.
+        revived: names of processes whose end is no end of the graph; whoever runs it starts them again.
+        private: whether no node of another machine is to be seen.
 
     Raises:
         BringupError: a node did not come up.
@@ -129,12 +135,13 @@ def rehearsal(
     import rclpy
     from rclpy.executors import ExternalShutdownException
 
-    from maxent_robot.bringup import GraphOptions, LifecycleManager, ProcessGroup
+    from maxent_robot.bringup import BringupError, GraphOptions, LifecycleManager, ProcessGroup
 
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    domain_id = free_domain() if domain_id is None else domain_id
+    if private:
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+        domain_id = free_domain() if domain_id is None else domain_id
     with contextlib.ExitStack() as stack:
-        log = stack.enter_context((directory / "nodes.log").open("w", encoding="utf-8"))
+        log = stack.enter_context((directory / "nodes.log").open("a", encoding="utf-8"))
         group = ProcessGroup(
             processes,
             GraphOptions(domain_id=domain_id),
@@ -142,11 +149,14 @@ def rehearsal(
         )
         stack.enter_context(group)
         started = ", ".join(process.name for process in group.processes)
-        print(f"starting {started} on ROS domain {domain_id}", flush=True)
+        where = "" if domain_id is None else f" on ROS domain {domain_id}"
+        print(f"starting {started}{where}", flush=True)
 
         def alive() -> None:
             interruption.check()
-            group.check()
+            for name, reason in group.ended().items():
+                if name not in revived:
+                    raise BringupError(f"{name}: {reason}")
 
         manager = stack.enter_context(LifecycleManager("", domain_id, alive, group.reason))
         manager.bring_up(names, START_TIMEOUT_S)
@@ -154,7 +164,7 @@ def rehearsal(
         rclpy.init(args=[], context=context, domain_id=domain_id)
         stack.callback(context.try_shutdown)
         try:
-            yield Rehearsal(manager, context, alive)
+            yield Rehearsal(group, manager, context, alive)
         except ExternalShutdownException as error:
             raise KeyboardInterrupt from error
 

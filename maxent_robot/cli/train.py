@@ -80,11 +80,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_one(arguments: argparse.Namespace, name: str, path: Path, shelf: Path, assignments: list[str]) -> int:
     """Begin or resume one run, in this process."""
+    from maxent_robot.directory_lock import locked
     from maxent_robot.learning import run_directory, tasks
     from maxent_robot.learning.algorithms import check_algorithm
     from maxent_robot.learning.evaluation import describe_evaluation
     from maxent_robot.learning.interrupts import StopRequest
-    from maxent_robot.learning.run_files import locked
     from maxent_robot.learning.training_run import carry_out
 
     campaign.check_is_one_run(arguments)

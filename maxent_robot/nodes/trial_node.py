@@ -6,10 +6,11 @@ It commands nothing but requests to the supervisor and, in rehearsal, to the sim
 from __future__ import annotations
 
 import math
+from array import array
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -17,9 +18,9 @@ from geometry_msgs.msg import PoseStamped, WrenchStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rcl_interfaces.msg import Parameter as ParameterMessage
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.srv import GetParameters, ListParameters, SetParameters
 from rclpy.context import Context
-from rclpy.parameter import Parameter
+from rclpy.parameter import Parameter, parameter_value_to_python
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 
@@ -41,26 +42,60 @@ class ArmSample:
     wrenches: tuple[tuple[float, NDArray[np.float64]], ...]
 
 
+ParameterValue: TypeAlias = "bool | int | float | str | list[float]"
+
+
+def parameter_request(values: Mapping[str, ParameterValue]) -> SetParameters.Request:
+    """To set these parameters."""
+    messages: list[ParameterMessage] = [
+        Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
+    ]
+    return SetParameters.Request(parameters=messages)
+
+
 _SERVICES: dict[str, Any] = {
     **{f"supervisor/{request}": Trigger for request in ("arm", "start", "stop", "reset")},
     "sim_arm/new_scenario": Trigger,
-    **{f"{node}/set_parameters": SetParameters for node in ("policy", "supervisor", "sim_arm")},
+    **{f"{node}/set_parameters": SetParameters for node in ("policy", "supervisor", "sim_arm", "recorder")},
+    **{f"{node}/get_parameters": GetParameters for node in ("policy", "supervisor")},
+    **{f"{node}/list_parameters": ListParameters for node in ("policy", "supervisor")},
 }
 """What a series of trials asks of the other nodes."""
 
 
 class TrialNode(WaitingNode):
-    """See the module. `alive` raises when a process of the graph has ended; it is asked on every wait."""
+    """See the module.
 
-    def __init__(self, robot: RobotConfig, context: Context, alive: Callable[[], None], namespace: str = "") -> None:
+    Args:
+        robot: whose topics are read.
+        context: of ROS.
+        alive: raises when a process of the graph has ended; it is asked on every wait.
+        namespace: of the graph.
+        T_base_socket: where the socket is, where the plug is to be judged by the arm's joints; None: by what the
+            simulated arm says.
+        by_estimate: to judge by the joints and the estimate of the socket.
+    """
+
+    def __init__(
+        self,
+        robot: RobotConfig,
+        context: Context,
+        alive: Callable[[], None],
+        namespace: str = "",
+        T_base_socket: Pose | None = None,
+        by_estimate: bool = False,
+    ) -> None:
         super().__init__("trial_runner", context, alive, _SERVICES, namespace)
         self._robot = robot
+        self._T_socket_base = None if T_base_socket is None else T_base_socket.inverse()
         self._chain = robot.chain()
         self._move_publisher = self.create_publisher(PoseStamped, MOVE_TARGET, RELIABLE)
         topics = robot.topics
         self.read(JointState, topics.joint_states, STREAM, self._on_joint_state)
         self.read(WrenchStamped, topics.wrench, STREAM, self._on_wrench)
-        self.read(PoseStamped, "sim_arm/insertion", STREAM, self._on_insertion)
+        self._by_estimate = by_estimate
+        if T_base_socket is None and not by_estimate:
+            self.read(PoseStamped, "sim_arm/insertion", STREAM, self._on_insertion)
         self.read(Odometry, OBSTACLE, STREAM, self._on_obstacle)
         self.read(PoseStamped, SOCKET_POSE, LATCHED_EVENTS, self._on_socket)
         self.read(DiagnosticStatus, SUPERVISOR_STATE, LATCHED_EVENTS, self._on_state)
@@ -109,19 +144,33 @@ class TrialNode(WaitingNode):
         taken, self._nearest_m = self._nearest_m, math.inf
         return taken
 
-    def set_parameters_of(self, node: str, values: Mapping[str, bool | int | float | str]) -> None:
+    def set_parameters_of(self, node: str, values: Mapping[str, ParameterValue]) -> None:
         """Set parameters of another node.
 
         Raises:
             TrialError: it refuses one; the message has its reason.
         """
-        messages: list[ParameterMessage] = [
-            Parameter(name, value=value).to_parameter_msg() for name, value in values.items()
-        ]
-        response = self.call(f"{node}/set_parameters", SetParameters.Request(parameters=messages))
+        response = self.call(f"{node}/set_parameters", parameter_request(values))
         for (name, value), result in zip(values.items(), response.results, strict=True):
             if not result.successful:
                 raise TrialError(f"{node}: parameter {name} = {value!r} refused: {result.reason}")
+
+    def send_parameters_to(self, node: str, values: Mapping[str, ParameterValue]) -> None:
+        """As `set_parameters_of`, without waiting for the answer."""
+        self._service_clients[f"{node}/set_parameters"].call_async(parameter_request(values))
+
+    def parameters_of(self, node: str, names: Sequence[str] | None = None) -> dict[str, Any]:
+        """Parameters of another node by name; all of them where none are named. Arrays are lists.
+
+        Raises:
+            TrialError: it does not answer.
+        """
+        if names is None:
+            names = self.call(f"{node}/list_parameters", ListParameters.Request()).result.names
+        response = self.call(f"{node}/get_parameters", GetParameters.Request(names=list(names)))
+        values = (parameter_value_to_python(value) for value in response.values)
+        plain = (list(value) if isinstance(value, array) else value for value in values)
+        return dict(zip(names, plain, strict=True))
 
     def move(self, goal: Pose, timeout_s: float = 30.0) -> str:
         """Ask for a move of the TCP to T_base_goal and wait for its end: `reached`, or why it was not."""
@@ -136,7 +185,11 @@ class TrialNode(WaitingNode):
 
     def _on_joint_state(self, message: JointState) -> None:
         self._positions = joint_positions(message, self._robot.joint_names)
-        self._recent.append((stamp_to_s(message.header.stamp), self._positions))
+        stamp_s = stamp_to_s(message.header.stamp)
+        self._recent.append((stamp_s, self._positions))
+        if self._T_socket_base is not None:
+            self.insertion = self._T_socket_base @ self._chain.forward(self._positions)
+            self._insertions.append((stamp_s, self.insertion))
 
     def _on_wrench(self, message: WrenchStamped) -> None:
         force, torque = message.wrench.force, message.wrench.torque
@@ -158,6 +211,8 @@ class TrialNode(WaitingNode):
 
     def _on_socket(self, message: PoseStamped) -> None:
         self.socket = pose_from_msg(message.pose)
+        if self._by_estimate:
+            self._T_socket_base = self.socket.inverse()
         self.socket_count += 1
 
     def _on_state(self, message: DiagnosticStatus) -> None:

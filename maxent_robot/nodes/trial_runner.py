@@ -57,21 +57,37 @@ class SkillSwitch(Protocol):
 
 @dataclass(frozen=True)
 class TrialSetup:
-    """What all trials of a series share: seated depth by connector, the sampler's mode, criterion and starts."""
+    """What all trials of a series share: seated depth by connector, the sampler's mode, criterion and starts.
+
+    `simulated` tells whether there is a `sim_arm` that draws a new scenario for each trial, `automatic` whether success
+    follows from the pose of the plug.
+    """
 
     full_depth_m: Mapping[str, float]
     mode: str
     criterion: SuccessCriterion
     start: StartRange
+    simulated: bool = True
+    automatic: bool = True
 
 
 class TrialRunner:
     """Runs one trial at a time. The arm begins and ends each of them armed, at rest and clear of the socket."""
 
     def __init__(
-        self, node: TrialNode, robot: RobotConfig, lifecycle: SkillSwitch, setup: TrialSetup, loaded_skill: str = ""
+        self,
+        node: TrialNode,
+        robot: RobotConfig,
+        lifecycle: SkillSwitch,
+        setup: TrialSetup,
+        loaded_skill: str = "",
+        told: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`loaded_skill` is what the policy node runs already, as in the plans."""
+        """
+        Args:
+            loaded_skill: what the policy node runs already, as in the plans.
+            told: an outcome that the operator has decided on, asked while a trial runs.
+        """
         self._node = node
         self._supervisor = SupervisorClient(node, lambda: node.supervisor, SUPERVISOR)
         self._lifecycle = lifecycle
@@ -80,16 +96,24 @@ class TrialRunner:
         self._T_tcp_ft = robot.T_ft_tcp().inverse()
         self._park = robot.chain().forward(np.array(robot.home))
         self._skill = loaded_skill
+        self._told = told
 
     def run(self, plan: TrialPlan, progress: Progress | None = None) -> tuple[TrialResult, TrialSeries]:
-        """Run a trial and clear the arm from the socket; a fault of the supervisor is its outcome.
+        """`attempt` a trial, then `clear` the arm from the socket; raises what these do."""
+        done = self.attempt(plan, progress)
+        self.clear()
+        return done
+
+    def attempt(self, plan: TrialPlan, progress: Progress | None = None) -> tuple[TrialResult, TrialSeries]:
+        """Run a trial to its outcome, which may be a fault of the supervisor; the arm is left where it then is.
 
         Raises:
-            TrialError: a node does not answer, or the arm cannot be made ready again.
+            TrialError: a node does not answer, or the arm cannot be made ready.
             MaxentRobotError: what `alive` of the node raises when a process of the graph has ended.
         """
         node = self._node
-        judge = InsertionJudge(self._setup.full_depth_m[plan.connector], self._setup.criterion)
+        setup = self._setup
+        judge = InsertionJudge(setup.full_depth_m[plan.connector], setup.criterion, setup.automatic)
         socket = self._prepare(plan)
         error = (float("nan"), float("nan"))
         trace = _Trace()
@@ -106,14 +130,13 @@ class TrialRunner:
             clearance_mm = self._clearance_mm()
         interventions = node.supervisor.increase(before)
         latencies = node.take_latencies_ms()
-        self._clear(socket)
         latency = summarise(latencies)
         result = TrialResult(
             skill=Path(plan.skill).name,
             connector=plan.connector,
             trial=plan.number,
             seed=plan.seed,
-            mode=self._setup.mode,
+            mode=str(plan.policy.get("mode", self._setup.mode)),
             outcome=str(judge.outcome),
             time_s=judge.time_s,
             peak_force_n=judge.peak_force_n,
@@ -126,15 +149,21 @@ class TrialRunner:
             latency_p95_ms=latency.p95,
             latency_p99_ms=latency.p99,
             obstacle_clearance_mm=clearance_mm,
+            condition=plan.condition,
+            place=plan.place,
+            attempt=plan.attempt,
         )
         return result, trace.series(latencies)
 
     def _prepare(self, plan: TrialPlan) -> Pose:
         """Load the skill, set the scene, and return the new estimate of the socket, T_base_socket."""
         node = self._node
-        if plan.skill != self._skill:
-            self._switch(plan)
+        self._load(plan)
         self._supervisor.make_ready()
+        if not self._setup.simulated:
+            node.wait(lambda: node.socket is not None and node.insertion is not None, "socket_pose and joint states")
+            assert node.socket is not None
+            return node.socket
         node.wait(lambda: node.insertion is not None, f"{ARM}/insertion", READY_TIMEOUT_S)
         seen = node.socket_count
         node.set_parameters_of(ARM, {"connector": plan.connector, "scenario_seed": plan.seed})
@@ -148,14 +177,22 @@ class TrialRunner:
         assert node.socket is not None
         return node.socket
 
-    def _switch(self, plan: TrialPlan) -> None:
-        """Load another skill into the policy node, and let the supervisor expect it."""
-        for name in (POLICY, SUPERVISOR):
+    def _load(self, plan: TrialPlan) -> None:
+        """Have the policy node run the plan's skill with its parameters, and the supervisor expect it."""
+        wanted = {"skill": plan.skill, "connector": plan.connector, **plan.policy}
+        if plan.skill == self._skill and not plan.policy:
+            return
+        if plan.policy and self._node.parameters_of(POLICY, list(wanted)) == wanted:
+            self._skill = plan.skill
+            return
+        changed = (POLICY, SUPERVISOR) if plan.skill != self._skill else (POLICY,)
+        for name in changed:
             for transition in ("deactivate", "cleanup"):
                 self._lifecycle.change(name, transition)
-        self._node.set_parameters_of(SUPERVISOR, {"skill": plan.skill})
-        self._node.set_parameters_of(POLICY, {"skill": plan.skill, "connector": plan.connector})
-        for name in (SUPERVISOR, POLICY):
+        if SUPERVISOR in changed:
+            self._node.set_parameters_of(SUPERVISOR, {"skill": plan.skill})
+        self._node.set_parameters_of(POLICY, wanted)
+        for name in reversed(changed):
             for transition in ("configure", "activate"):
                 self._lifecycle.change(name, transition)
         self._skill = plan.skill
@@ -231,6 +268,8 @@ class TrialRunner:
                     break
                 last_sample_s = time.monotonic()
                 progress(time_s, depth, force)
+            if (told := self._told()) is not None:
+                judge.decide(told, time_s)
             if node.supervisor.state in ("STOPPING", "HOLD", "FAULT"):
                 judge.fault(node.supervisor.fault or node.supervisor.state, time_s)
             if time.monotonic() - last_sample_s > STILL_WITHOUT_SAMPLES_S:
@@ -249,9 +288,24 @@ class TrialRunner:
         for stamp_s, wrench in wrenches:
             self._filter.add(stamp_s, wrench)
 
-    def _clear(self, socket: Pose) -> None:
+    def is_near_the_socket(self) -> bool:
+        """Whether the plug is in the socket or close to it, as far as is known."""
+        socket = self._node.socket
+        if socket is None:
+            return False
+        depth, lateral, _ = insertion_coordinates(socket.inverse() @ self._node.tcp)
+        return depth > -0.5 * RETREAT_M and lateral < RETREAT_M
+
+    def clear(self) -> None:
         """Back out along the socket's axis, with the orientation as it is; a plug that is wedged is rocked loose
-        while it is pulled."""
+        while it is pulled.
+
+        Raises:
+            TrialError: it does not come out.
+        """
+        socket = self._node.socket
+        if socket is None:
+            raise TrialError("socket_pose: no pose received")
         self._supervisor.make_ready()
         outcome = self._move_near(retreat(self._node.tcp, socket, RETREAT_M))
         for axis in _ROCKING:

@@ -120,6 +120,17 @@ class WaitingNode(Node):
                 raise TrialError(f"answer of service {service}: not within {ANSWER_TIMEOUT_S:g} s")
         return future.result()
 
+    def ask_at_last(self, requests: Mapping[str, Any], timeout_s: float = 2.0) -> None:
+        """Send requests to services and wait a moment for the answers, whatever `alive` says; those absent are left."""
+        futures = [
+            self._service_clients[service].call_async(request)
+            for service, request in requests.items()
+            if self._service_clients[service].service_is_ready()
+        ]
+        deadline = time.monotonic() + timeout_s
+        while not all(future.done() for future in futures) and time.monotonic() < deadline:
+            self._executor.spin_once(timeout_sec=0.05)
+
     def close(self) -> None:
         """Leave the graph."""
         for subscription, _ in self._readers:

@@ -83,6 +83,9 @@ class Experiment:
     seated_pose: tuple[float, ...] = setting(
         (), doc="of the TCP with the plug seated, taught, in the base frame: x y z [m] qx qy qz qw; judge reference"
     )
+    depth_m: Mapping[str, float] = setting(
+        {}, unit="m", minimum=1e-3, maximum=0.1, doc="of the seated plug, by connector; else that of the simulation"
+    )
     after_fault: str = setting(
         "acknowledge", choices=("acknowledge", "go_on"), doc="wait for the operator, or go on (simulation only)"
     )
@@ -98,6 +101,13 @@ class Experiment:
         doubled = next((name for name in names if names.count(name) > 1), None)
         if doubled is not None:
             raise ConfigError(f"conditions: {doubled!r} is there twice, names must differ")
+        given = {condition.name: set(condition.policy) for condition in self.conditions}
+        for name, keys in given.items():
+            missing = sorted(set().union(*given.values()) - keys)
+            if missing:
+                raise ConfigError(
+                    f"conditions: {name!r} lacks policy.{missing[0]}, which another has: all must set the same ones"
+                )
         if self.sequential is not None and len(names) != 2:
             raise ConfigError(f"sequential compares two conditions, but there are {len(names)}")
         if self.judge == "reference" and len(self.seated_pose) != 7:

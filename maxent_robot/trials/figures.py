@@ -12,6 +12,7 @@ from maxent_robot.trials.outcome import (
     FAULT_PREFIX,
     FORCE_STOP,
     JAM,
+    NOT_INSERTED,
     OPERATOR,
     SUCCESS,
     TIMEOUT,
@@ -31,6 +32,7 @@ OUTCOME_COLOURS = {
     JAM: "#a2521c",
     FORCE_STOP: "#c5352b",
     "fault": "#7b3fa3",
+    NOT_INSERTED: "#946000",
     OPERATOR: "#5b6673",
 }
 CONNECTOR_COLOURS = ("#2c67ad", "#b3457c", "#4d8a91", "#8a6d3b")

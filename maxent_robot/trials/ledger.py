@@ -106,11 +106,8 @@ class Ledger:
             raise LedgerError(
                 f"{self.path}: outcome of trial {number}, attempt {result.attempt}, which is not under way"
             )
-        values = {
-            name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in asdict(result).items()
-        }
-        self._write({"event": "end", "trial": number, "attempt": result.attempt, "time": _now(), "result": values})
+        event = {"event": "end", "trial": number, "attempt": result.attempt, "time": _now()}
+        self._write({**event, "result": result_to_mapping(result)})
         self.results[number] = result
 
     def note(self, text: str) -> None:
@@ -161,7 +158,7 @@ class Ledger:
             if kind == "begin":
                 self.attempts[int(event["trial"])] = int(event["attempt"])
             elif kind == "end":
-                self.results[int(event["trial"])] = _result(event["result"])
+                self.results[int(event["trial"])] = result_from_mapping(event["result"])
             elif kind == "note":
                 self.notes.append((str(event["time"]), str(event["text"])))
             else:
@@ -180,7 +177,20 @@ def ordered_results(ledger: Ledger) -> Sequence[TrialResult]:
     return [ledger.results[trial.number] for trial in ledger.trials if trial.number in ledger.results]
 
 
-def _result(values: Mapping[str, Any]) -> TrialResult:
+def result_to_mapping(result: TrialResult) -> dict[str, Any]:
+    """An outcome as JSON can hold it: what is not known is null."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in asdict(result).items()
+    }
+
+
+def result_from_mapping(values: Mapping[str, Any]) -> TrialResult:
+    """The inverse of `result_to_mapping`.
+
+    Raises:
+        KeyError, TypeError: not an outcome.
+    """
     known = {field.name: field for field in fields(TrialResult)}
     unknown = sorted(set(values) - set(known))
     if unknown:

@@ -16,6 +16,7 @@ SUCCESS = "success"
 TIMEOUT = "timeout"
 JAM = "jam"
 OPERATOR = "operator"
+NOT_INSERTED = "not_inserted"
 FORCE_STOP = "force_stop"
 FAULT_PREFIX = "fault:"
 
@@ -100,12 +101,18 @@ class InsertionJudge:
     the norm of the tared contact force, already averaged over `SuccessCriterion.force_window_s`.
     """
 
-    def __init__(self, full_depth_m: float, criterion: SuccessCriterion | None = None) -> None:
-        """`full_depth_m`: depth of the seated plug along the socket axis, in m."""
+    def __init__(self, full_depth_m: float, criterion: SuccessCriterion | None = None, automatic: bool = True) -> None:
+        """
+        Args:
+            full_depth_m: depth of the seated plug along the socket axis, in m.
+            criterion: of success; the defaults if not given.
+            automatic: whether success follows from the pose; if not, somebody has to `decide` it.
+        """
         if not (math.isfinite(full_depth_m) and full_depth_m > 0.0):
             raise ContractError(f"InsertionJudge: full_depth_m = {full_depth_m}; allowed is a positive depth in m")
         self.criterion = criterion or SuccessCriterion()
         self.full_depth_m = full_depth_m
+        self.automatic = automatic
         self.outcome: str | None = None
         self.time_s = math.nan
         self.peak_force_n = 0.0
@@ -140,7 +147,7 @@ class InsertionJudge:
         self.peak_force_n = max(self.peak_force_n, force_n)
         if force_n > self.criterion.force_limit_n:
             return self._decide(FORCE_STOP, t)
-        if not self._seated(depth_m, lateral_m, tilt_rad):
+        if not self.automatic or not self._seated(depth_m, lateral_m, tilt_rad):
             self._seated_since = None
         elif self._seated_since is None:
             self._seated_since = t
@@ -153,9 +160,9 @@ class InsertionJudge:
             return self._decide(JAM if self._jammed() else TIMEOUT, t)
         return None
 
-    def stop(self, t: float) -> str:
-        """The operator broke the trial off at `t`, unless it was decided before."""
-        return self.outcome or self._decide(OPERATOR, t)
+    def decide(self, outcome: str, t: float) -> str:
+        """The operator says at `t` what the outcome is, unless it was decided before."""
+        return self.outcome or self._decide(outcome, t)
 
     def fault(self, name: str, t: float) -> str:
         """The supervisor stopped for fault `name` at `t`: it ends the trial unless the trial was decided before.

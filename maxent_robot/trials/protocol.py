@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -35,12 +36,25 @@ class StartRange:
 
 @dataclass(frozen=True)
 class TrialPlan:
-    """One trial before it is run; `number` counts from 1, `seed` decides the scenario and the start pose."""
+    """One trial before it is run.
+
+    Attributes:
+        number: from 1.
+        skill: path of the bundle.
+        connector: that it inserts.
+        seed: decides the scenario and the start pose.
+        policy: parameters of the policy node.
+        condition, place, attempt: of an experiment.
+    """
 
     number: int
     skill: str
     connector: str
     seed: int
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    condition: str = ""
+    place: int = 0
+    attempt: int = 1
 
 
 def plan_trials(count: int, skills: Sequence[tuple[str, str]], seed: int) -> tuple[TrialPlan, ...]:

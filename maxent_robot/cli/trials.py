@@ -6,7 +6,7 @@ import argparse
 import importlib
 from types import ModuleType
 
-ACTIONS = ("plan",)
+ACTIONS = ("plan", "run")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,4 +31,4 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _module(action: str) -> ModuleType:
-    return importlib.import_module(f"maxent_robot.cli.trials.{action}")
+    return importlib.import_module(f"maxent_robot.cli.experiments.{action}")

@@ -1,0 +1,1 @@
+"""The actions of `maxent-robot trials`, one module each."""

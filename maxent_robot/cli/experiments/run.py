@@ -1,0 +1,234 @@
+"""Run an experiment: every condition of a protocol at every place, each trial recorded, until it is decided.
+
+Starts the graph of the protocol's robot, the recorder and the runner, each as a process of its own, and starts policy,
+recorder and runner again when they die. Ended at any moment, in whatever way, it goes on at the next trial when the
+same command is run again with the same --output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maxent_robot.cli.rehearsal import Interruption, rehearsal
+from maxent_robot.errors import ConfigError, MaxentRobotError
+
+if TYPE_CHECKING:
+    from maxent_robot.bringup import NodeProcess
+    from maxent_robot.cli.rehearsal import Rehearsal
+    from maxent_robot.trials.experiment import Experiment
+    from maxent_robot.trials.experiment_files import ExperimentFiles
+
+REVIVED = ("policy", "recorder", "trials")
+"""Processes that are started again when they die; the others end the session."""
+LOCK_TIMEOUT_S = 15.0
+POLL_PERIOD_S = 0.1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `maxent-robot trials run`."""
+    parser.add_argument(
+        "protocol", nargs="?", help="name (compare) or path of a protocol; may be left out to go on in --output"
+    )
+    parser.add_argument("--output", type=Path, help="directory of the experiment (default: reports/<name>_<time>)")
+    parser.add_argument("--robot", default="", help="name or path of a robot description (default: the protocol's)")
+    parser.add_argument("--wait", action="store_true", help="begin when trials/start is called, not at once")
+    parser.add_argument("--domain-id", type=int, help="ROS domain (default: one that nothing uses, if simulated)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the experiment, or go on with it.
+
+    Raises:
+        MaxentRobotError: a mistake in the arguments or the protocol, or a node that did not come up or died.
+    """
+    import mcap  # noqa: F401  what is needed later is asked for at the beginning
+    import rclpy  # noqa: F401
+    import scipy  # noqa: F401
+
+    experiment, files = _open(arguments)
+    robot = arguments.robot or experiment.robot
+    graph, simulated = _graph(experiment, robot, files, begin=not arguments.wait)
+    _wait_for_lock(files.directory)
+    print(f"experiment {experiment.name} in {files.directory}", flush=True)
+    # The recorder is up before the others, so that it sees them from their first message on; the runner comes last.
+    names = ["recorder", *(process.name for process in graph if process.name not in ("recorder", "trials")), "trials"]
+    with (
+        Interruption() as interruption,
+        rehearsal(
+            graph, names, files.directory, arguments.domain_id, interruption, revived=REVIVED, private=simulated
+        ) as running,
+    ):
+        reason = _follow(running)
+    print(reason, flush=True)
+    return 0
+
+
+def _open(arguments: argparse.Namespace) -> tuple[Experiment, ExperimentFiles]:
+    """The experiment that goes on in --output, or a new one."""
+    from maxent_robot.trials.experiment import load_experiment
+    from maxent_robot.trials.experiment_files import ExperimentFiles
+
+    if arguments.output is not None and ExperimentFiles(arguments.output).exists():
+        files = ExperimentFiles(arguments.output)
+        experiment = files.experiment()
+        if arguments.protocol is not None and _complete(load_experiment(arguments.protocol)[0]) != experiment:
+            raise ConfigError(f"--output: '{files.directory}' holds an experiment by another protocol")
+        return experiment, files
+    if arguments.protocol is None:
+        raise ConfigError("give a protocol, or --output with the directory of an experiment to go on with")
+    experiment = _complete(load_experiment(arguments.protocol)[0])
+    directory = arguments.output
+    if directory is None:
+        directory = Path("reports") / f"{experiment.name}_{datetime.now():%Y-%m-%d_%H-%M-%S}"
+    files = ExperimentFiles(directory)
+    files.create(experiment)
+    return experiment, files
+
+
+def _complete(experiment: Experiment) -> Experiment:
+    """With paths that lead there from anywhere, and the depths of the connectors.
+
+    Raises:
+        ConfigError: no such skill, or a connector whose depth nobody knows.
+    """
+    from maxent_robot.paths import find_skill
+    from maxent_robot.skill.bundle import load_bundle
+    from sim.plug.connectors import CONNECTORS
+
+    depths, conditions = dict(experiment.depth_m), []
+    for condition in experiment.conditions:
+        path = find_skill(condition.skill)
+        connector = load_bundle(path).manifest.connector
+        if connector not in depths and connector in CONNECTORS:
+            depths[connector] = CONNECTORS[connector].depth
+        named = path.name == condition.skill
+        conditions.append(condition if named else dataclasses.replace(condition, skill=str(path.resolve())))
+    return dataclasses.replace(experiment, conditions=tuple(conditions), depth_m=depths)
+
+
+def _graph(
+    experiment: Experiment, robot: str, files: ExperimentFiles, begin: bool
+) -> tuple[tuple[NodeProcess, ...], bool]:
+    """The processes, and whether the arm is simulated."""
+    from maxent_robot.bringup import NodeProcess, load_graph, processes
+    from maxent_robot.trials.schedule import schedule
+
+    first = schedule(experiment)[0]
+    skill = experiment.condition(first.condition).skill
+    overrides: dict[str, dict[str, Any]] = {"policy": {"skill": skill}, "supervisor": {"skill": skill}}
+    config = load_graph(experiment.graph)
+    if any(node.name == "sim_arm" for node in config.nodes):
+        overrides["sim_arm"] = {"scenario_seed": first.seed}
+    graph = processes(config, robot, overrides)
+    directory = str(files.directory.resolve())
+    own = (
+        NodeProcess("trials", "trials_node", {"directory": directory, "robot": robot, "begin": begin}),
+        NodeProcess("recorder", "recorder_node"),
+    )
+    return (*graph, *own), any(process.name == "sim_arm" for process in graph)
+
+
+def _wait_for_lock(directory: Path) -> None:
+    """Wait for the runner of a session that was killed to notice it.
+
+    Raises:
+        ConfigError: another session runs this experiment.
+    """
+    from maxent_robot.directory_lock import locked
+
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ConfigError), locked(directory):
+            return
+        time.sleep(POLL_PERIOD_S)
+    with locked(directory):
+        return
+
+
+def _follow(running: Rehearsal) -> str:
+    """Print what the runner says, and start again what may die, until the experiment has ended; why it has.
+
+    Raises:
+        ConfigError: the experiment failed.
+        MaxentRobotError: a process died that must not.
+    """
+    from diagnostic_msgs.msg import DiagnosticStatus
+    from std_msgs.msg import String
+
+    from maxent_robot.nodes.messages import diagnostic_values
+    from maxent_robot.nodes.trials_node import RESULT_TOPIC, STATE_TOPIC
+    from maxent_robot.nodes.waiting_node import LATCHED_EVENTS, WaitingNode
+    from maxent_robot.trials.operator_desk import FAILED, FINISHED
+
+    told: dict[str, str] = {"phase": ""}
+    shown: set[int] = set()
+    status = _Status()
+    with contextlib.closing(WaitingNode("trials_watch", running.context, running.alive, {})) as node:
+
+        def take_state(message: DiagnosticStatus) -> None:
+            before = told.get("prompt", "")
+            told.clear()
+            told.update(diagnostic_values(message), phase=message.message)
+            status.show(told)
+            if told["prompt"] and told["prompt"] != before:
+                status.say(told["prompt"])
+
+        def take_result(message: String) -> None:
+            result = json.loads(message.data)
+            if result["trial"] not in shown:
+                shown.add(result["trial"])
+                status.say(_line(result, told.get("total", "")))
+
+        node.read(DiagnosticStatus, STATE_TOPIC, LATCHED_EVENTS, take_state)
+        node.read(String, RESULT_TOPIC, LATCHED_EVENTS, take_result)
+        while told["phase"] not in (FINISHED, FAILED):
+            node.poll()
+            for name, reason in running.group.ended().items():
+                status.say(f"{name}: {reason}; it is started again")
+                running.group.restart(name)
+                with contextlib.suppress(MaxentRobotError):
+                    running.manager.bring_up([name])
+            time.sleep(POLL_PERIOD_S)
+        node.pause(1.0)
+        status.close()
+    if told["phase"] == FAILED:
+        raise ConfigError(f"the experiment failed: {told['reason']}")
+    return told["reason"]
+
+
+class _Status:
+    """A progress bar over the trials, and lines that stay."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self._bar: Any = tqdm(total=0, unit="trial", disable=None, dynamic_ncols=True, file=sys.stdout)
+
+    def show(self, told: Mapping[str, str]) -> None:
+        """What the runner says."""
+        self._bar.total, self._bar.n = int(told["total"]), int(told["done"])
+        counts = {key.removeprefix("inserted_"): value for key, value in told.items() if key.startswith("inserted_")}
+        self._bar.set_postfix({"trial": told["trial"], "phase": told["phase"], **counts}, refresh=True)
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self._bar.clear()
+        print(text, flush=True)
+
+    def close(self) -> None:
+        """Leave the line."""
+        self._bar.close()
+
+
+def _line(result: Mapping[str, Any], total: str) -> str:
+    head = f"{result['trial']:>4}/{total}  place {result['place']:>3}  {result['outcome']:<14}"
+    return f"{head} {result['time_s']:6.2f} s   peak {result['peak_force_n']:5.1f} N"

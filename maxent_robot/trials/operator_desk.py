@@ -1,0 +1,177 @@
+"""Between the operator and the runner of an experiment: what the one asks for and what the other tells. Thread-safe."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from maxent_robot.errors import MaxentRobotError
+from maxent_robot.trials.outcome import NOT_INSERTED, OPERATOR, SUCCESS
+
+WAITING, PAUSED, PREPARING, RUNNING = "waiting", "paused", "preparing", "running"
+ACKNOWLEDGE, ASKING, CLEARING, FINISHED, FAILED = "acknowledge", "asking", "clearing", "finished", "failed"
+PHASES = (WAITING, PAUSED, PREPARING, RUNNING, ACKNOWLEDGE, ASKING, CLEARING, FINISHED, FAILED)
+
+
+class ExperimentEndedError(MaxentRobotError):
+    """The node that runs the experiment is to stop."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the runner tells.
+
+    Attributes:
+        phase: one of `PHASES`.
+        trial, attempt: under way, or the last one.
+        done, total: trials with an outcome, and all that are planned.
+        label: what the operator may know of the condition.
+        prompt: what the operator is asked to do; empty: nothing.
+        outcome: of the last trial.
+        time_s, depth_m, force_n: of the trial under way.
+        counts: by label, (inserted, tried).
+        reason: why the experiment has ended, or failed.
+    """
+
+    phase: str = WAITING
+    trial: int = 0
+    attempt: int = 0
+    done: int = 0
+    total: int = 0
+    label: str = ""
+    prompt: str = ""
+    outcome: str = ""
+    time_s: float = 0.0
+    depth_m: float = 0.0
+    force_n: float = 0.0
+    counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    reason: str = ""
+
+
+class OperatorDesk:
+    """Requests are refused with a reason where they make no sense; whoever waits for one is woken by it."""
+
+    def __init__(self, begin: bool = False) -> None:
+        """`begin`: without waiting for `start`."""
+        self._condition = threading.Condition()
+        self._goes_on, self._quits = begin, False
+        self._acknowledged, self._stopped = False, False
+        self._answer: bool | None = None
+        self._told = Told()
+
+    # The operator
+
+    def start(self) -> tuple[bool, str]:
+        """Begin, or go on after a pause."""
+        with self._condition:
+            if self._told.phase in (FINISHED, FAILED):
+                return False, f"the experiment has {self._told.phase}: {self._told.reason}"
+            if self._goes_on:
+                return False, "it runs already"
+            self._goes_on = True
+            self._condition.notify_all()
+            return True, "the experiment goes on"
+
+    def pause(self) -> tuple[bool, str]:
+        """Wait before the next trial."""
+        with self._condition:
+            if not self._goes_on:
+                return False, "it does not run"
+            self._goes_on = False
+            return True, "no further trial begins before the next start"
+
+    def stop(self) -> tuple[bool, str]:
+        """Break off the trial under way, and wait before the next one."""
+        with self._condition:
+            self._goes_on = False
+            if self._told.phase != RUNNING:
+                return True, "no trial is under way; none begins before the next start"
+            self._stopped = True
+            return True, "the trial is broken off"
+
+    def acknowledge(self) -> tuple[bool, str]:
+        """The cause of a fault is gone, and the arm may move."""
+        with self._condition:
+            if self._told.phase != ACKNOWLEDGE:
+                return False, f"nothing is to be acknowledged: the phase is {self._told.phase}"
+            self._acknowledged = True
+            self._condition.notify_all()
+            return True, "acknowledged"
+
+    def answer(self, inserted: bool) -> tuple[bool, str]:
+        """Whether the plug is in, where the operator is the judge."""
+        with self._condition:
+            if self._told.phase not in (RUNNING, ASKING):
+                return False, f"nothing is to be judged: the phase is {self._told.phase}"
+            self._answer = inserted
+            self._condition.notify_all()
+            return True, SUCCESS if inserted else NOT_INSERTED
+
+    # The runner
+
+    @property
+    def told(self) -> Told:
+        """What was told last."""
+        with self._condition:
+            return self._told
+
+    def tell(self, **changes: Any) -> None:
+        """Change what is told."""
+        with self._condition:
+            self._told = replace(self._told, **changes)
+
+    def begin_trial(self) -> None:
+        """Forget what was asked for in the last one."""
+        with self._condition:
+            self._answer, self._stopped, self._acknowledged = None, False, False
+
+    def decided(self) -> str | None:
+        """The outcome that the operator has decided on; None while there is none."""
+        with self._condition:
+            if self._stopped:
+                return OPERATOR
+            return None if self._answer is None else SUCCESS if self._answer else NOT_INSERTED
+
+    def wait_to_begin(self) -> None:
+        """Wait for `start`, after a pause."""
+        with self._condition:
+            while not self._goes_on and not self._quits:
+                phase = WAITING if not self._told.done and not self._told.attempt else PAUSED
+                self._told = replace(self._told, phase=phase, prompt="start the next trial")
+                self._condition.wait()
+            self._told = replace(self._told, prompt="")
+        self.check()
+
+    def wait_for_acknowledgement(self, prompt: str) -> None:
+        """Wait for `acknowledge`."""
+        with self._condition:
+            self._acknowledged = False
+            self._told = replace(self._told, phase=ACKNOWLEDGE, prompt=prompt)
+            while not self._acknowledged and not self._quits:
+                self._condition.wait()
+            self._told = replace(self._told, prompt="")
+        self.check()
+
+    def wait_for_answer(self, prompt: str) -> bool:
+        """Wait for `answer`; whether the plug is in."""
+        with self._condition:
+            self._told = replace(self._told, phase=ASKING, prompt=prompt)
+            while self._answer is None and not self._quits:
+                self._condition.wait()
+            self._told = replace(self._told, prompt="")
+        self.check()
+        return bool(self._answer)
+
+    def quit(self) -> None:
+        """Have the runner end: whoever waits, and whoever checks, gets an `ExperimentEndedError`."""
+        with self._condition:
+            self._quits = True
+            self._condition.notify_all()
+
+    def check(self) -> None:
+        """Raise ExperimentEndedError if the runner is to end."""
+        with self._condition:
+            if self._quits:
+                raise ExperimentEndedError("the experiment is ended from outside")
