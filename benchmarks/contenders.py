@@ -31,7 +31,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 
 from environment import PEER_PYTHON, peer_python
 
-CONTENDERS = ("stable_baselines3", "maxent_robot", "maxent_robot_crossq", "cleanrl")
+CONTENDERS = (
+    "stable_baselines3", "maxent_robot", "maxent_robot_crossq", "maxent_robot_half", "maxent_robot_crossq_half", "cleanrl",
+)  # fmt: skip
 PEER_SCRIPTS = {"stable_baselines3": "stable_baselines3_sac.py", "cleanrl": "cleanrl_sac.py"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 LOG_FILE, RESULT_FILE, RUN_DIRECTORY = "log.txt", "result.json", "run"
@@ -65,10 +67,15 @@ EQUAL_SETTINGS = {
     "trainer.update_ratio": "1.0",
     "trainer.warmup_steps": str(LEARNING_STARTS),
 }
+# Half of the usual entropy constraint, E[-log pi] >= -|A| / 2, and more random steps: what jaxrl's SAC does.
+HALF_ENTROPY = {"learner.target_entropy_per_action": "-0.5"}
+RANDOM_STEPS = {"trainer.warmup_steps": "10000"}
 # Our contenders: the algorithm, and what is set beside what the package ships for it.
 OURS: dict[str, tuple[str, dict[str, str]]] = {
     "maxent_robot": ("sac", EQUAL_SETTINGS),
     "maxent_robot_crossq": ("crossq", {}),
+    "maxent_robot_half": ("sac", {**EQUAL_SETTINGS, **HALF_ENTROPY, **RANDOM_STEPS}),
+    "maxent_robot_crossq_half": ("crossq", HALF_ENTROPY),
 }
 VERSIONS = ("maxent_robot", "torch", "gymnasium", "mujoco", "numpy")
 

@@ -34,7 +34,9 @@ STEPS, LONG_STEPS = 100_000, 300_000
 TASKS = ("HalfCheetah-v5", "Hopper-v5", "Walker2d-v5", "Ant-v5", "Humanoid-v5")
 REPEATED_TASKS = TASKS[:3]
 LONG_TASKS = ("HalfCheetah-v5", "Hopper-v5")
-REPEATED_LONG_TASK = "HalfCheetah-v5"
+OTHER_ENTROPY_TASK = "HalfCheetah-v5"
+OTHER_ENTROPY = ("maxent_robot_half", "maxent_robot_crossq_half")
+LONG_COMPARED = (*COMPARED[1:], *OTHER_ENTROPY)
 # Mean returns of 10 seeds on the v4 tasks at 300k steps, from the tables committed in SimbaV2's repository.
 PUBLISHED = {
     "HalfCheetah-v5": {"SAC": 8593, "CrossQ": 10012, "SimbaV2": 9892},
@@ -44,15 +46,19 @@ NAMES = {
     "stable_baselines3": "Stable-Baselines3",
     "maxent_robot": "maxent_robot, equal settings",
     "maxent_robot_crossq": "maxent_robot, CrossQ",
+    "maxent_robot_half": "maxent_robot, H = -|A|/2",
+    "maxent_robot_crossq_half": "maxent_robot, CrossQ, H = -|A|/2",
 }
 COLOURS = {"stable_baselines3": "tab:gray", "maxent_robot": "tab:blue", "maxent_robot_crossq": "tab:red"}
+COLOURS |= {"maxent_robot_half": "tab:cyan", "maxent_robot_crossq_half": "tab:orange"}
 REPORT, FIGURE = "returns.md", "returns.png"
 INTRODUCTION = """\
 Written by `python benchmarks/returns.py --report` from the files of {count} runs, which hold the command, revision,
 machine and settings of each.
 
 Stable-Baselines3 runs with its default settings: 256 x 256, batch 256, one update a step, `learning_starts` 100. *Equal
-settings* are the same for our SAC; CrossQ has what the package ships for it (`config/train/gymnasium_crossq.yaml`). One
+settings* are the same for our SAC; CrossQ has what the package ships for it (`config/train/gymnasium_crossq.yaml`). Where
+*H = -|A|/2* stands, the entropy sought is half of the usual -|A| (and SAC has 10 000 random steps), as in jaxrl. One
 thread a run. A score is the mean of the last three evaluations, of ten episodes each with the mean action."""
 
 
@@ -61,7 +67,7 @@ def make_plan() -> list[Run]:
     plan = [Run(contender, env, 1, STEPS) for env in TASKS for contender in COMPARED]
     plan += [Run(contender, env, seed, STEPS) for seed in (2, 3) for env in REPEATED_TASKS for contender in COMPARED]
     plan += [Run(contender, env, 1, LONG_STEPS) for env in LONG_TASKS for contender in COMPARED[1:]]
-    return plan + [Run("maxent_robot_crossq", REPEATED_LONG_TASK, seed, LONG_STEPS) for seed in (2, 3)]
+    return plan + [Run(contender, OTHER_ENTROPY_TASK, 1, LONG_STEPS) for contender in OTHER_ENTROPY]
 
 
 def result_path(run: Run, results: Path = RESULTS) -> Path:
@@ -217,7 +223,7 @@ def _long_rows(curves: dict[Key, LearningCurves]) -> list[str]:
     rows = []
     for env in LONG_TASKS:
         published = " | ".join(str(value) for value in PUBLISHED[env].values())
-        for contender in COMPARED:
+        for contender in LONG_COMPARED:
             entry = curves.get((contender, env, LONG_STEPS))
             if entry is not None:
                 scores = entry.scores(LONG_STEPS)
@@ -254,7 +260,7 @@ def draw(results: list[dict[str, Any]], path: Path) -> None:
     )
     for (by_steps, by_time), env in zip(axes, tasks, strict=True):
         for (contender, task, steps), entry in curves.items():
-            if task == env and contender in COMPARED:
+            if task == env:
                 label = NAMES[contender] + ("" if steps == STEPS else f", {steps // 1000}k")
                 line = "-" if steps == STEPS else ":"
                 for panel, x in ((by_steps, entry.steps / 1000), (by_time, entry.wall_s.mean(axis=0) / 60)):
@@ -279,7 +285,8 @@ def write_report(results_directory: Path = RESULTS) -> None:
     Raises:
         ContenderError: there are no results.
     """
-    results = [result for result in load_results(results_directory) if result["contender"] in COMPARED]
+    shown = {*COMPARED, *LONG_COMPARED}
+    results = [result for result in load_results(results_directory) if result["contender"] in shown]
     if not results:
         raise ContenderError(f"no results in {results_directory}: make some with python benchmarks/returns.py")
     target = results_directory.parent
