@@ -32,8 +32,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "peers"))
 from environment import PEER_PYTHON, peer_python
 
 CONTENDERS = (
-    "stable_baselines3", "maxent_robot", "maxent_robot_crossq", "maxent_robot_half", "maxent_robot_crossq_half", "cleanrl",
-)  # fmt: skip
+    "stable_baselines3",
+    "maxent_robot",
+    "maxent_robot_crossq",
+    "maxent_robot_half",
+    "maxent_robot_crossq_half",
+    "cleanrl",
+)
 PEER_SCRIPTS = {"stable_baselines3": "stable_baselines3_sac.py", "cleanrl": "cleanrl_sac.py"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 LOG_FILE, RESULT_FILE, RUN_DIRECTORY = "log.txt", "result.json", "run"

@@ -57,9 +57,9 @@ Written by `python benchmarks/returns.py --report` from the files of {count} run
 machine and settings of each.
 
 Stable-Baselines3 runs with its default settings: 256 x 256, batch 256, one update a step, `learning_starts` 100. *Equal
-settings* are the same for our SAC; CrossQ has what the package ships for it (`config/train/gymnasium_crossq.yaml`). Where
-*H = -|A|/2* stands, the entropy sought is half of the usual -|A| (and SAC has 10 000 random steps), as in jaxrl. One
-thread a run. A score is the mean of the last three evaluations, of ten episodes each with the mean action."""
+settings* are the same for our SAC; CrossQ has what the package ships for it (`config/train/gymnasium_crossq.yaml`).
+Where *H = -|A|/2* stands, the entropy sought is that in place of -|A| (and SAC has 10 000 random steps), as in jaxrl.
+One thread a run. A score is the mean of the last three evaluations, of ten episodes each with the mean action."""
 
 
 def make_plan() -> list[Run]:
