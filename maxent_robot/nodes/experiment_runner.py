@@ -22,6 +22,7 @@ from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.messages import diagnostic_values
 from maxent_robot.nodes.qos import LATCHED
 from maxent_robot.nodes.recorder_node import STATUS_TOPIC
+from maxent_robot.nodes.topics import CANDIDATE_TWIST
 from maxent_robot.nodes.trial_node import TrialNode, parameter_request
 from maxent_robot.nodes.trial_runner import POLICY, SUPERVISOR, TrialRunner, TrialSetup
 from maxent_robot.nodes.waiting_node import LATCHED_EVENTS, TrialError
@@ -47,6 +48,7 @@ CONTEXT_TOPIC = "trials/context"
 RECORDER = "recorder"
 ACTIVE_TIMEOUT_S = 60.0
 RETRY_PAUSE_S = 1.0
+GHOST_TIMEOUT_S = 40.0
 RECORDER_CHECK_S = 1.0
 
 
@@ -164,6 +166,12 @@ class ExperimentRunner:
         bundle = self._bundles[trial.condition]
         for name in (SUPERVISOR, POLICY):
             self._wait_until_active(name)
+        # The middleware keeps a policy that was killed for a while, and the supervisor takes it for a second one.
+        self._node.wait(
+            lambda: self._node.count_publishers(CANDIDATE_TWIST) == 1,
+            f"{CANDIDATE_TWIST}: one publisher",
+            GHOST_TIMEOUT_S,
+        )
         self._record(trial.number, attempt, 1)
         plan = TrialPlan(
             number=trial.number,
