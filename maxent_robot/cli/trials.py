@@ -6,7 +6,7 @@ import argparse
 import importlib
 from types import ModuleType
 
-ACTIONS = ("plan", "run")
+ACTIONS = ("plan", "run", "report")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,11 +1,12 @@
 """The directory of an experiment: what lies where.
 
-protocol.yaml          what is run
-ledger.jsonl           what has been run (see `ledger`); everything else can be made from it and the next two
-series/0007_1.npz      samples of trial 7, attempt 1
-recordings/0007_1.mcap every message while it ran
-trials.csv             outcomes so far, one row a trial
-report.html            made by `maxent-robot trials report`
+* `protocol.yaml`: what is run
+* `ledger.jsonl`: what has been run (see `ledger`); everything below can be made from it and the next two
+* `series/0007_1.npz`: samples of trial 7, attempt 1
+* `recordings/0007_1.mcap`: every message while it ran
+* `sessions.jsonl`: who ran it with what, one line a session
+* `trials.csv`: outcomes so far, one row a trial
+* `report.html`, `figures`: made by `maxent-robot trials report`
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from maxent_robot.trials.series import TrialSeries, read_series, write_series
 from maxent_robot.trials.table import TrialTable
 
 PROTOCOL_FILE, LEDGER_FILE, TABLE_FILE = "protocol.yaml", "ledger.jsonl", "trials.csv"
+SESSIONS_FILE = "sessions.jsonl"
 
 
 class ExperimentFiles:
@@ -31,7 +33,7 @@ class ExperimentFiles:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.protocol, self.ledger = directory / PROTOCOL_FILE, directory / LEDGER_FILE
-        self.table = directory / TABLE_FILE
+        self.table, self.sessions = directory / TABLE_FILE, directory / SESSIONS_FILE
 
     def exists(self) -> bool:
         """Whether there is an experiment."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from maxent_robot.trials.outcome import (
     FAULT_PREFIX,
     FORCE_STOP,
-    JAM,
-    NOT_INSERTED,
-    OPERATOR,
-    SUCCESS,
-    TIMEOUT,
     SuccessCriterion,
     TrialResult,
+)
+from maxent_robot.trials.plotting import (
+    CONNECTOR_COLOURS,
+    INK,
+    MUTED,
+    OUTCOME_COLOURS,
+    new_figure,
+    outcome_colour,
+    save_figures,
 )
 from maxent_robot.trials.series import TrialSeries
 from maxent_robot.trials.statistics import wilson_interval
@@ -26,64 +30,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-OUTCOME_COLOURS = {
-    SUCCESS: "#17795e",
-    TIMEOUT: "#946000",
-    JAM: "#a2521c",
-    FORCE_STOP: "#c5352b",
-    "fault": "#7b3fa3",
-    NOT_INSERTED: "#946000",
-    OPERATOR: "#5b6673",
-}
-CONNECTOR_COLOURS = ("#2c67ad", "#b3457c", "#4d8a91", "#8a6d3b")
-INK, MUTED, GRID = "#1d2733", "#6b7785", "#e4e8ec"
-
-WIDTH_IN = 11.2
-"""Width of a plot that fills the report's column: 1120 px at 100 px an inch, saved at twice that."""
-
 MAX_PANELS = 60
 """Panels of a figure with one panel a trial: every failure, then the first successes."""
-
-_STYLE: dict[str, Any] = {
-    "font.size": 9.5,
-    "text.color": INK,
-    "axes.edgecolor": "#b8c1ca",
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.linewidth": 0.8,
-    "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-}
-
-
-def outcome_colour(outcome: str) -> str:
-    """Colour of an outcome, the same in every plot and in the tables."""
-    return OUTCOME_COLOURS["fault" if outcome.startswith(FAULT_PREFIX) else outcome]
 
 
 def write_figures(
     directory: Path, trials: Sequence[TrialResult], series: Mapping[int, TrialSeries], criterion: SuccessCriterion
 ) -> dict[str, Path]:
     """Draw every plot that the data allow into `directory`; returns the files by name, in the order of the report."""
-    import matplotlib
-
     drawings: dict[str, Callable[[], Figure | None]] = {
         "success": lambda: _success(trials),
         "distributions": lambda: _distributions(trials, criterion),
@@ -91,34 +45,7 @@ def write_figures(
         "force": lambda: _force(trials, series, criterion),
         "latency": lambda: _latency(trials, series),
     }
-    files: dict[str, Path] = {}
-    style: Any = {**_STYLE, "font.family": _font_family()}
-    with matplotlib.rc_context(style):
-        for name, draw in drawings.items():
-            figure = draw()
-            if figure is not None:
-                files[name] = directory / f"{name}.png"
-                figure.savefig(files[name], dpi=200)
-    return files
-
-
-def _font_family() -> str:
-    """The first font of the page's own list that is installed, else the one that comes with matplotlib."""
-    from matplotlib import font_manager
-
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    wanted = ("Inter", "Helvetica Neue", "Arial", "Liberation Sans")
-    return next((name for name in wanted if name in installed), "DejaVu Sans")
-
-
-def _new_figure(height_in: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
-    """A figure without pyplot, which would keep it alive and may look for a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+    return save_figures(directory, drawings)
 
 
 def _connectors(trials: Sequence[TrialResult]) -> dict[str, str]:
@@ -130,7 +57,7 @@ def _connectors(trials: Sequence[TrialResult]) -> dict[str, str]:
 def _success(trials: Sequence[TrialResult]) -> Figure:
     """Success rates with their intervals: overall, then each connector."""
     colours = {"all trials": INK, **_connectors(trials)}
-    figure, axes = _new_figure(0.75 + 0.42 * len(colours))
+    figure, axes = new_figure(0.75 + 0.42 * len(colours))
     ax: Axes = axes[0, 0]
     for row, (name, colour) in enumerate(colours.items()):
         chosen = [t for t in trials if name == "all trials" or t.connector == name]
@@ -152,15 +79,15 @@ def _success(trials: Sequence[TrialResult]) -> Figure:
 
 def _distributions(trials: Sequence[TrialResult], criterion: SuccessCriterion) -> Figure:
     """Cumulative shares: inserted by a time, and peak force below a value."""
-    figure, axes = _new_figure(3.3, columns=2)
+    figure, axes = new_figure(3.3, columns=2)
     left, right = axes[0]
     longest, strongest = 1.0, 1.0
     for name, colour in _connectors(trials).items():
         chosen = [t for t in trials if t.connector == name]
         times = sorted(t.time_s for t in chosen if t.succeeded)
         forces = sorted(t.peak_force_n for t in chosen)
-        _staircase(left, times, len(chosen), colour, name)
-        _staircase(right, forces, len(chosen), colour, name)
+        staircase(left, times, len(chosen), colour, name)
+        staircase(right, forces, len(chosen), colour, name)
         longest, strongest = max([longest, *times]), max([strongest, *forces])
     left.set(title="Time to insertion", xlabel="time since the start of the skill, s", ylabel="inserted, % of trials")
     left.set_xlim(0, min(criterion.timeout_s, 1.15 * longest))
@@ -176,7 +103,7 @@ def _distributions(trials: Sequence[TrialResult], criterion: SuccessCriterion) -
     return figure
 
 
-def _staircase(ax: Axes, values: Sequence[float], count: int, colour: str, label: str) -> None:
+def staircase(ax: Axes, values: Sequence[float], count: int, colour: str, label: str) -> None:
     """Empirical distribution of `values` among `count` trials, one dot a trial."""
     if not values:
         ax.plot([], [], color=colour, label=label)
@@ -195,7 +122,7 @@ def _depth(
         ax.axhline(0.0, color="#aab4be", linewidth=0.9)
         ax.plot(samples.time_s, 1e3 * samples.depth_m, color=outcome_colour(trial.outcome), linewidth=1.4)
 
-    return _panels(trials, series, "depth, mm", draw)
+    return panel_figure(trials, series, "depth, mm", draw)
 
 
 def _force(
@@ -208,7 +135,7 @@ def _force(
         ax.plot(samples.time_s, samples.force_n, color=colour, linewidth=0.9)
         ax.set_ylim(bottom=0.0)
 
-    return _panels(trials, series, "force, N", draw)
+    return panel_figure(trials, series, "force, N", draw)
 
 
 def panel_trials(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries]) -> list[TrialResult]:
@@ -218,7 +145,7 @@ def panel_trials(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries
     return sorted(kept, key=lambda t: t.trial)
 
 
-def _panels(
+def panel_figure(
     trials: Sequence[TrialResult],
     series: Mapping[int, TrialSeries],
     label: str,
@@ -232,7 +159,7 @@ def _panels(
         return None
     columns = 5
     rows = -(-len(chosen) // columns)
-    figure, axes = _new_figure(0.35 + 1.45 * rows, rows, columns, sharex=True, sharey=True)
+    figure, axes = new_figure(0.35 + 1.45 * rows, rows, columns, sharex=True, sharey=True)
     for ax, trial in zip(axes.flat, chosen, strict=False):
         draw(ax, trial, series[trial.trial])
         ending = f"{trial.time_s:.1f} s" if trial.succeeded else trial.outcome.removeprefix(FAULT_PREFIX)
@@ -266,7 +193,7 @@ def _latency(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries]) -
     latency = latency[latency > 0.0]
     if latency.size == 0:
         return None
-    figure, axes = _new_figure(2.5)
+    figure, axes = new_figure(2.5)
     ax: Axes = axes[0, 0]
     low, high = float(latency.min()), float(latency.max())
     edges = np.geomspace(0.9 * low, 1.1 * high, 60)

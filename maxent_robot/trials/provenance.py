@@ -10,6 +10,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,57 @@ class RunRecord:
     machine: Mapping[str, str] = setting({}, doc="the computer")
     realtime_factor: float | None = setting(None, minimum=0.0, doc="simulated over real time; None on a real arm")
     error: str = setting("", doc="why the series ended early; empty when it did not")
+
+
+@dataclass(frozen=True)
+class SessionRecord:
+    """One session of an experiment: it may be broken off and gone on with."""
+
+    started: str = setting(doc="local time, ISO 8601 with offset")
+    command: str = setting(doc="command line")
+    robot: str = setting(doc="robot description")
+    skills: Mapping[str, Any] = setting({}, doc="by condition: name of the skill and SHA-256 of skill.yaml")
+    versions: Mapping[str, str] = setting({}, doc="versions of the software")
+    machine: Mapping[str, str] = setting({}, doc="the computer")
+
+
+def session_record(robot: str, bundles: Mapping[str, SkillBundle]) -> SessionRecord:
+    """Of a session that begins now, with the bundle of each condition."""
+    skills = {
+        name: {"name": record.name, "manifest_sha256": record.manifest_sha256}
+        for name, record in ((name, skill_record(bundle)) for name, bundle in bundles.items())
+    }
+    return SessionRecord(
+        started=datetime.now().astimezone().isoformat(timespec="seconds"),
+        command=command_line(),
+        robot=robot,
+        skills=skills,
+        versions=software_versions(),
+        machine=machine_description(),
+    )
+
+
+def append_session(path: Path, record: SessionRecord) -> None:
+    """Add a session to the file of them, one line each."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(to_mapping(record)) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_sessions(path: Path) -> list[SessionRecord]:
+    """The sessions of an experiment, oldest first; a torn last line is left out.
+
+    Raises:
+        ProvenanceError: the file is missing or is not JSON.
+        ConfigError: a key or value is not one of a session.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        mappings = [json.loads(line) for line in lines]
+    except (OSError, ValueError) as error:
+        raise ProvenanceError(f"{path}: not a record of sessions ({error})") from error
+    return [config_from_mapping(mapping, SessionRecord, source=os.fspath(path)) for mapping in mappings]
 
 
 def skill_record(bundle: SkillBundle) -> SkillRecord:

@@ -6,7 +6,6 @@ the plots beside them, as often as wanted.
 
 from __future__ import annotations
 
-import base64
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +13,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from maxent_robot.errors import MaxentRobotError
-from maxent_robot.trials.figures import MAX_PANELS, outcome_colour, panel_trials, write_figures
+from maxent_robot.trials.figures import MAX_PANELS, panel_trials, write_figures
 from maxent_robot.trials.outcome import TrialResult
-from maxent_robot.trials.provenance import RunRecord, SkillRecord, read_run
-from maxent_robot.trials.report_template import TEMPLATE
+from maxent_robot.trials.provenance import RunRecord, read_run
+from maxent_robot.trials.report_page import (
+    NONE,
+    ReportError,
+    interval,
+    mm,
+    number,
+    percent,
+    picture,
+    render,
+    require_report_libraries,
+    skill_summary,
+)
 from maxent_robot.trials.series import TrialSeries, read_series
 from maxent_robot.trials.summary import summarise_trials
 from maxent_robot.trials.table import read_trials
@@ -29,12 +38,6 @@ RUN_FILE = "run.json"
 RECORDING_FILE = "run.mcap"
 REPORT_FILE = "report.html"
 
-_NONE = "\N{EN DASH}"
-
-
-class ReportError(MaxentRobotError):
-    """A report cannot be made."""
-
 
 def write_report(directory: str | os.PathLike[str]) -> Path:
     """Make `report.html` and its plots in `directory`, from the data that lie there; returns the page's path.
@@ -44,22 +47,14 @@ def write_report(directory: str | os.PathLike[str]) -> Path:
         MaxentRobotError: a file of the run is missing or damaged.
     """
     place = Path(directory)
-    try:
-        import jinja2
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ReportError(f"the report needs {error.name}: pip install 'maxent-robot[report]'") from error
+    require_report_libraries()
     trials, run = read_trials(place / TRIALS_FILE), read_run(place / RUN_FILE)
     if not trials:
         raise ReportError(f"{place / TRIALS_FILE}: no finished trial, so there is nothing to report")
     series = read_series(place / SERIES_FILE)
     files = write_figures(place, trials, series, run.criterion)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False)
-    environment.globals.update(
-        percent=_percent, interval=_interval, number=_number, mm=_mm, kinds=_kinds, offset=_offset,
-        colour=outcome_colour, plain=_plain, figure=lambda name: _picture(name, files),
-    )  # fmt: skip
-    page = environment.from_string(TEMPLATE).render(**_content(trials, series, run))
+    globals_ = {"offset": _offset, "figure": lambda name: picture(name, files)}
+    page = render("series", globals_, _content(trials, series, run))
     target = place / REPORT_FILE
     target.write_text(page, encoding="utf-8")
     return target
@@ -82,7 +77,7 @@ def _content(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries], r
         "total": figures,
         "groups": [*figures["connectors"].items(), ("all", figures)],
         "cards": _cards(figures, run),
-        "skills": [_skill(skill) for skill in run.skills],
+        "skills": [skill_summary(skill) for skill in run.skills],
         "trials": trials,
         "obstacle": any(not math.isnan(trial.obstacle_clearance_mm) for trial in trials),
         "panels_note": (
@@ -99,45 +94,26 @@ def _content(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries], r
     }
 
 
-def _skill(skill: SkillRecord) -> dict[str, Any]:
-    """A skill as the page shows it: of the evaluation, its command and the main figures of each mode."""
-    evaluation = skill.evaluation
-    return {
-        "name": skill.name,
-        "connector": skill.connector,
-        "manifest_sha256": skill.manifest_sha256,
-        "files": skill.files,
-        "training": skill.training,
-        "evaluated": [("evaluated by", evaluation["command"])] if "command" in evaluation else [],
-        "modes": {
-            name: figures
-            for name, figures in evaluation.items()
-            if isinstance(figures, Mapping)
-            and {"success", "success_interval", "time_s", "peak_force_n"} <= set(figures)
-        },
-    }
-
-
 def _cards(figures: Mapping[str, Any], run: RunRecord) -> Iterator[dict[str, str]]:
     for connector, part in figures["connectors"].items():
         yield {
             "name": connector,
             "value": f"{part['inserted']} of {part['trials']}",
             "unit": "inserted",
-            "note": f"95 % interval {_interval(part['success_interval'])}",
+            "note": f"95 % interval {interval(part['success_interval'])}",
         }
     time, force, latency = figures["time_s"], figures["peak_force_n"], figures["latency_ms"]
     yield {
         "name": "Time to insertion",
-        "value": _number(time["median"], 2),
+        "value": number(time["median"], 2),
         "unit": "s median",
-        "note": f"95th percentile {_number(time['p95'], 2)} s, of the inserted",
+        "note": f"95th percentile {number(time['p95'], 2)} s, of the inserted",
     }
     yield {
         "name": "Peak contact force",
-        "value": _number(force["p50"], 1),
+        "value": number(force["p50"], 1),
         "unit": "N median",
-        "note": f"95th percentile {_number(force['p95'], 1)} N, limit {run.criterion.force_limit_n:g} N",
+        "note": f"95th percentile {number(force['p95'], 1)} N, limit {run.criterion.force_limit_n:g} N",
     }
     changed, faults = sum(figures["interventions"].values()), sum(figures["faults"].values())
     yield {
@@ -152,23 +128,23 @@ def _cards(figures: Mapping[str, Any], run: RunRecord) -> Iterator[dict[str, str
             "name": "Obstacle",
             "value": str(clearance["collisions"]),
             "unit": "collision" if clearance["collisions"] == 1 else "collisions",
-            "note": f"the tip came as near as {_number(clearance['min'], 1)} mm to it",
+            "note": f"the tip came as near as {number(clearance['min'], 1)} mm to it",
         }
     yield {
         "name": "Policy latency",
-        "value": _number(latency["p50"], 2),
+        "value": number(latency["p50"], 2),
         "unit": "ms median",
-        "note": f"99th percentile {_number(latency['p99'], 2)} ms",
+        "note": f"99th percentile {number(latency['p99'], 2)} ms",
     }
     yield {
         "name": "Slowest insertion",
-        "value": _number(time["max"], 2),
+        "value": number(time["max"], 2),
         "unit": "s",
         "note": f"allowed {run.criterion.timeout_s:g} s",
     }
     yield {
         "name": "Largest force",
-        "value": _number(force["max"], 1),
+        "value": number(force["max"], 1),
         "unit": "N",
         "note": "over all trials, 10 ms mean, with sensor noise",
     }
@@ -177,7 +153,7 @@ def _cards(figures: Mapping[str, Any], run: RunRecord) -> Iterator[dict[str, str
 def _starts(run: RunRecord) -> str:
     s = run.start
     return (
-        f"up to {_mm(s.lateral_m)} mm off the estimated axis, {_mm(s.height_min_m)} to {_mm(s.height_max_m)} mm above "
+        f"up to {mm(s.lateral_m)} mm off the estimated axis, {mm(s.height_min_m)} to {mm(s.height_max_m)} mm above "
         f"the estimated mouth, tilted by up to {math.degrees(s.tilt_rad):.3g}°, "
         f"turned by up to {math.degrees(s.yaw_rad):.3g}°"
     )
@@ -205,7 +181,7 @@ def _limits(figures: Mapping[str, Any], run: RunRecord) -> Iterator[str]:
             "on a real arm something else has to judge."
         )
     yield (
-        f"{figures['trials']} trials show a success rate of at least {_percent(low)} with 97.5 % confidence, and no "
+        f"{figures['trials']} trials show a success rate of at least {percent(low)} with 97.5 % confidence, and no "
         "more. They do not compare skills or modes: that takes paired trials, and more of them (maxent-robot evaluate)."
     )
     yield "Latency is that of this machine with everything running on it, without a real-time kernel."
@@ -215,44 +191,7 @@ def _limits(figures: Mapping[str, Any], run: RunRecord) -> Iterator[str]:
     )
 
 
-def _picture(name: str, files: Mapping[str, Path]) -> Any:
-    from markupsafe import Markup
-
-    if name not in files:
-        return Markup('<p class="none">No samples were recorded for this plot.</p>')
-    data = base64.b64encode(files[name].read_bytes()).decode("ascii")
-    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(name, data)
-
-
-def _percent(value: float | None, decimals: int = 0) -> str:
-    return _NONE if value is None else f"{100 * value:.{decimals}f} %"
-
-
-def _interval(bounds: Sequence[float], decimals: int = 0) -> str:
-    return f"{100 * bounds[0]:.{decimals}f} to {100 * bounds[1]:.{decimals}f} %"
-
-
-def _number(value: float | None, decimals: int) -> str:
-    return _NONE if value is None or math.isnan(value) else f"{round(value, decimals) + 0.0:.{decimals}f}"
-
-
-def _mm(value_m: float) -> str:
-    return f"{1000 * value_m:g}"
-
-
 def _offset(trial: TrialResult) -> str:
     if math.isnan(trial.estimate_error_mm):
-        return _NONE
+        return NONE
     return f"{trial.estimate_error_mm:.1f} mm, {trial.estimate_error_deg:.1f}°"
-
-
-def _kinds(interventions: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in sorted(interventions.items()) if count) or _NONE
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, (list, tuple)):
-        return " to ".join(_plain(v) for v in value) if len(value) == 2 else ", ".join(_plain(v) for v in value)
-    return str(value)

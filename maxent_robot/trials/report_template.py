@@ -1,8 +1,8 @@
-"""The page of the report, as a Jinja template: one file that needs nothing else, neither network nor fonts."""
+"""The pages of the reports, as Jinja templates: each one file that needs nothing else, neither network nor fonts."""
 
 from __future__ import annotations
 
-TEMPLATE = """<!doctype html>
+BASE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -42,6 +42,8 @@ tr.total td { font-weight: 600; }
 .outcome { font-weight: 600; white-space: nowrap; }
 .columns { display: grid; grid-template-columns: 1fr 1fr; gap: 44px; }
 .none { color: var(--muted); }
+.scroll { overflow-x: auto; }
+.card .name i { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 7px; }
 code { font: 12.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
   word-break: break-word; }
 pre { background: var(--soft); border-radius: 7px; padding: 11px 15px; margin: 0 0 16px; white-space: pre-wrap; }
@@ -54,12 +56,23 @@ ul { padding-left: 20px; margin: 8px 0 0; max-width: 900px; }
 li { margin: 5px 0; }
 .limits { background: var(--soft); border-radius: 9px; padding: 4px 26px 20px; margin-top: 46px; }
 .limits h2 { margin-top: 20px; }
-@media (max-width: 820px) { .cards { grid-template-columns: 1fr 1fr; } .columns { grid-template-columns: 1fr; } }
+@media (max-width: 820px) { .cards { grid-template-columns: 1fr 1fr; } .columns { grid-template-columns: 1fr; }
+  img { min-width: 700px; } table { min-width: 680px; } h1 { font-size: 28px; } main { padding: 24px 16px 48px; } }
+@media (max-width: 480px) { .cards, dl { grid-template-columns: 1fr; } dd { margin-bottom: 6px; } }
 @media print { main { padding: 0; } h2, .card, tr { break-inside: avoid; } }
 </style>
 </head>
 <body>
 <main>
+{% block main %}{% endblock %}
+</main>
+</body>
+</html>
+"""
+"""What all pages have: head, style, and room for the rest."""
+
+SERIES = """{% extends "base" %}
+{% block main %}
 <header>
 <p class="kicker">{{ started }}<span class="badge">{{ place }}</span><span class="badge">mode {{ run.mode }}</span><span
 class="badge">seed {{ run.seed }}</span></p>
@@ -99,7 +112,7 @@ mean) never above {{ '%g' | format(run.criterion.force_limit_n) }} N.</p>
 believed it to be: the errors of the estimate and of the grip together, which it was not told.
 {%- if obstacle %} <em>From the obstacle</em> is how near the tip came to its surface; less than 0 is inside it.
 {%- endif %}</p>
-<table>
+<div class="scroll"><table>
 <thead><tr><th class="n">trial</th><th>skill</th><th>connector</th><th class="n">seed</th>
 <th class="n">socket off by</th>
 <th>outcome</th><th class="n">time, s</th><th class="n">peak force, N</th><th class="n">depth, mm</th>
@@ -114,30 +127,32 @@ believed it to be: the errors of the estimate and of the grip together, which it
 {% if obstacle %}<td class="n">{{ number(t.obstacle_clearance_mm, 1) }}</td>{% endif %}
 <td>{{ kinds(t.interventions) }}</td></tr>
 {% endfor %}</tbody>
-</table>
+</table></div>
 
 <div class="columns">
 <section>
 <h2>Supervisor</h2>
 <p>How often the supervisor began to change a command, and what made it stop.</p>
-<table><thead><tr><th>intervention</th><th class="n">times</th><th class="n">in trials</th></tr></thead><tbody>
+<div class="scroll"><table><thead><tr><th>intervention</th><th class="n">times</th>
+<th class="n">in trials</th></tr></thead><tbody>
 {% for row in interventions %}<tr><td>{{ row.name }}</td><td class="n">{{ row.count }}</td>
 <td class="n">{{ row.trials }}</td></tr>
-{% else %}<tr><td colspan="3" class="none">none</td></tr>{% endfor %}</tbody></table>
+{% else %}<tr><td colspan="3" class="none">none</td></tr>{% endfor %}</tbody></table></div>
 <h3>Faults</h3>
-<table><tbody>{% for name, count in total.faults.items() %}<tr><td>{{ name }}</td><td class="n">{{ count }}</td></tr>
-{% else %}<tr><td class="none">none</td></tr>{% endfor %}</tbody></table>
+<div class="scroll"><table><tbody>
+{% for name, count in total.faults.items() %}<tr><td>{{ name }}</td><td class="n">{{ count }}</td></tr>
+{% else %}<tr><td class="none">none</td></tr>{% endfor %}</tbody></table></div>
 </section>
 <section>
 <h2>Latency</h2>
 <p>Age of the newest joint state when the candidate action leaves the policy, ms.</p>
-<table><thead><tr><th>connector</th>
+<div class="scroll"><table><thead><tr><th>connector</th>
 <th class="n">p50</th><th class="n">p95</th><th class="n">p99</th><th class="n">max</th>
 <th class="n">steps</th></tr></thead><tbody>
 {% for name, figures in groups %}<tr{% if loop.last %} class="total"{% endif %}><td>{{ name }}</td>
 {% for key in ('p50', 'p95', 'p99', 'max') %}<td class="n">{{ number(figures.latency_ms[key], 2) }}</td>{% endfor %}
 <td class="n">{{ figures.latency_ms.count }}</td></tr>
-{% endfor %}</tbody></table>
+{% endfor %}</tbody></table></div>
 </section>
 </div>
 <div style="margin-top: 26px">{{ figure('latency') }}</div>
@@ -157,13 +172,14 @@ believed it to be: the errors of the estimate and of the grip together, which it
 {% endfor %}
 {% for name, value in skill.evaluated %}<dt>{{ name }}</dt><dd>{{ value }}</dd>
 {% endfor %}</dl>
-{% if skill.modes %}<table><thead><tr><th>in simulation</th><th class="n">inserted</th><th class="n">interval</th>
+{% if skill.modes %}<div class="scroll"><table><thead><tr><th>in simulation</th><th class="n">inserted</th>
+<th class="n">interval</th>
 <th class="n">median, s</th><th class="n">peak force p95, N</th></tr></thead><tbody>
 {% for mode, figures in skill.modes.items() %}<tr><td>{{ mode }}</td>
 <td class="n">{{ percent(figures.success, 1) }}</td>
 <td class="n">{{ interval(figures.success_interval, 1) }}</td><td class="n">{{ number(figures.time_s.median, 2) }}</td>
 <td class="n">{{ number(figures.peak_force_n.p95, 1) }}</td></tr>
-{% endfor %}</tbody></table>{% endif %}
+{% endfor %}</tbody></table></div>{% endif %}
 </section>
 {% endfor %}
 </div>
@@ -183,7 +199,111 @@ this page; the page is made from the first three</dd>
 {% for limit in limits %}<li>{{ limit }}</li>
 {% endfor %}</ul>
 </section>
-</main>
-</body>
-</html>
+{% endblock %}
 """
+"""A series of trials of one or more skills."""
+
+EXPERIMENT = """{% extends "base" %}
+{% block main %}
+<header>
+<p class="kicker">{{ started }}<span class="badge">{{ place }}</span><span class="badge">{{ protocol.name }}</span><span
+class="badge">seed {{ protocol.seed }}</span></p>
+<h1>{{ title }}</h1>
+<p class="lead">{{ lead }}</p>
+</header>
+{% if alert %}<p class="alert"><strong>{{ alert }}</strong></p>{% endif %}
+
+<section class="cards">
+{% for row in conditions %}<div class="card"><div class="name"><i style="background: {{ row.colour }}"></i>
+{{ row.name }}</div>
+<div class="value">{{ row.inserted }} <small>of {{ row.trials }} inserted</small></div>
+<div class="note">95&thinsp;% interval {{ interval(row.success_interval) }},
+median {{ number(row.time_s.median, 2) }} s,
+peak force {{ number(row.peak_force_n.p50, 1) }} N</div></div>
+{% endfor %}</section>
+
+<h2>Success</h2>
+<p>Inserted means {{ criterion }}. The bars are 95&thinsp;% Wilson intervals.</p>
+{{ figure('success') }}
+<div class="scroll"><table>
+<thead><tr><th>condition</th><th class="n">inserted</th><th class="n">95 % interval</th>
+<th class="n">time, s: median</th>
+<th class="n">95th percentile</th><th class="n">peak force, N: median</th><th class="n">95th percentile</th>
+<th>other outcomes</th></tr></thead><tbody>
+{% for row in conditions %}<tr><td>{{ row.name }}</td><td class="n">{{ row.inserted }} of {{ row.trials }}</td>
+<td class="n">{{ interval(row.success_interval, 1) }}</td><td class="n">{{ number(row.time_s.median, 2) }}</td>
+<td class="n">{{ number(row.time_s.p95, 2) }}</td><td class="n">{{ number(row.peak_force_n.p50, 1) }}</td>
+<td class="n">{{ number(row.peak_force_n.p95, 1) }}</td><td>{{ row.failures }}</td></tr>
+{% endfor %}</tbody></table></div>
+
+{% if comparisons %}<h2>Comparison</h2>
+<p>Pair by pair: both conditions began at the same pose with the same error of the estimate. Success by McNemar's exact
+test, times and forces by the median of the differences with its bootstrap interval and by the exact sign test, in which
+a failure is slower than any insertion; the curves by the log-rank test.</p>
+{% for c in comparisons %}<h3>{{ c.first }} against {{ c.second }}: {{ c.verdict }}</h3>
+<div class="scroll"><table><thead><tr><th></th><th class="n">pairs</th><th class="n">{{ c.first }} more</th>
+<th class="n">{{ c.second }} more</th><th class="n">difference</th><th class="n">95 % interval</th>
+<th class="n">p</th></tr></thead>
+<tbody>{% for row in c.rows %}<tr><td>{{ row.name }}</td><td class="n">{{ row.count }}</td>
+<td class="n">{{ row.larger }}</td>
+<td class="n">{{ row.smaller }}</td><td class="n">{{ row.difference }}</td><td class="n">{{ row.interval }}</td>
+<td class="n">{{ row.p }}</td></tr>
+{% endfor %}</tbody></table></div>
+{% endfor %}{% endif %}
+
+<h2>Time to insertion</h2>
+<p>Share of the trials that have not inserted by a time, with its pointwise 95&thinsp;% interval (Kaplan-Meier). Trials
+that failed by themselves stay at risk to the end of the time allowed; those that were broken off are censored
+(ticks).</p>
+{{ figure('survival') }}
+
+<h2>Peak force</h2>
+<p>Share of the trials whose largest 10 ms mean of the contact force is below a value, noise of the sensor included.</p>
+{{ figure('forces') }}
+
+<h2>Depth and force over time</h2>
+<p>Median and the band from the 5th to the 95th percentile over the trials; one that has ended keeps its last value.</p>
+{{ figure('bands') }}
+
+{% if failures %}<h2>Failures</h2>
+<p>Depth (line, left) and contact force (filled, right) of each trial that did not insert{{ failures_note }}.</p>
+{{ figure('failures') }}
+<div class="scroll"><table><thead><tr><th class="n">trial</th><th class="n">place</th><th>condition</th><th>outcome</th>
+<th class="n">time, s</th><th class="n">peak force, N</th><th class="n">depth, mm</th><th>interventions</th>
+<th>recording</th></tr></thead>
+<tbody>{% for t in failures %}<tr><td class="n">{{ t.trial }}</td><td class="n">{{ t.place }}</td>
+<td>{{ t.condition }}</td><td class="outcome" style="color: {{ colour(t.outcome) }}">{{ t.outcome }}</td>
+<td class="n">{{ number(t.time_s, 2) }}</td><td class="n">{{ number(t.peak_force_n, 1) }}</td>
+<td class="n">{{ number(1000 * t.final_depth_m, 1) }} / {{ number(1000 * t.full_depth_m, 1) }}</td>
+<td>{{ kinds(t.interventions) }}</td><td><code>{{ recording(t) }}</code></td></tr>
+{% endfor %}</tbody></table></div>{% endif %}
+
+<h2>How it went</h2>
+<p>{{ conduct }}</p>
+{% if notes %}<div class="scroll"><table><tbody>{% for time, text in notes %}<tr><td>{{ time }}</td>
+<td>{{ text }}</td></tr>
+{% endfor %}</tbody></table></div>{% endif %}
+
+<h2>What was run</h2>
+<p>Enough to run it again.</p>
+{% for session in sessions %}<pre><code>{{ session.command }}</code></pre>
+{% endfor %}
+<dl><dt>protocol</dt><dd><code>{{ protocol_sha256[:16] }}</code>, <code>protocol.yaml</code> beside this page</dd>
+<dt>places</dt><dd>{{ protocol.places }}, each with every condition, order {{ protocol.order }}{{ ', blinded' if
+protocol.blinded }}</dd>
+<dt>starts</dt><dd>{{ starts }}</dd>
+<dt>judge</dt><dd>{{ protocol.judge }}</dd>
+{% for row in conditions %}<dt>{{ row.name }}</dt><dd>skill {{ row.skill }}{% for key, value in row.policy.items() %},
+{{ key }} {{ plain(value) }}{% endfor %}; <code>skill.yaml</code> <code>{{ row.manifest_sha256[:16] }}</code></dd>
+{% endfor %}{% for name, value in versions.items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>
+{% endfor %}</dl>
+
+<section class="limits">
+<h2>What this does not show</h2>
+<ul>
+{% for limit in limits %}<li>{{ limit }}</li>
+{% endfor %}</ul>
+</section>
+{% endblock %}
+"""
+"""An experiment: conditions at the same places."""

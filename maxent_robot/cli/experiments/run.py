@@ -54,10 +54,17 @@ def run(arguments: argparse.Namespace) -> int:
     import rclpy  # noqa: F401
     import scipy  # noqa: F401
 
+    from maxent_robot.paths import find_skill
+    from maxent_robot.skill.bundle import load_bundle
+    from maxent_robot.trials.experiment_report import headline, write_experiment_report
+    from maxent_robot.trials.provenance import append_session, session_record
+
     experiment, files = _open(arguments)
     robot = arguments.robot or experiment.robot
     graph, simulated = _graph(experiment, robot, files, begin=not arguments.wait)
     _wait_for_lock(files.directory)
+    bundles = {condition.name: load_bundle(find_skill(condition.skill)) for condition in experiment.conditions}
+    append_session(files.sessions, session_record(robot, bundles))
     print(f"experiment {experiment.name} in {files.directory}", flush=True)
     # The recorder is up before the others, so that it sees them from their first message on; the runner comes last.
     names = ["recorder", *(process.name for process in graph if process.name not in ("recorder", "trials")), "trials"]
@@ -68,7 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         ) as running,
     ):
         reason = _follow(running)
-    print(reason, flush=True)
+    page, figures = write_experiment_report(files.directory)
+    print("\n".join([reason, *headline(figures), f"report: {page}"]), flush=True)
     return 0
 
 

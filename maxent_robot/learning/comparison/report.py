@@ -11,7 +11,7 @@ import numpy as np
 
 from maxent_robot.learning.comparison.figures import MINIMUM_SEEDS, bootstrap_interval, interquartile_mean
 from maxent_robot.learning.comparison.run_groups import RunGroup
-from maxent_robot.trials.figures import GRID, INK, MUTED
+from maxent_robot.trials.plotting import GRID, INK, MUTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,302 @@
+"""The report of an experiment: one self-contained page, made from its directory alone, at any time."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from maxent_robot.trials.comparison import paired_difference
+from maxent_robot.trials.experiment import Experiment
+from maxent_robot.trials.experiment_figures import (
+    MAX_FAILURES,
+    Trials,
+    condition_colours,
+    failed,
+    time_to_insertion,
+    write_experiment_figures,
+)
+from maxent_robot.trials.experiment_files import ExperimentFiles
+from maxent_robot.trials.ledger import Ledger, ordered_results, protocol_sha256
+from maxent_robot.trials.outcome import SUCCESS
+from maxent_robot.trials.provenance import SessionRecord, read_sessions
+from maxent_robot.trials.report_page import (
+    NONE,
+    ReportError,
+    mm,
+    number,
+    percent,
+    picture,
+    render,
+    require_report_libraries,
+)
+from maxent_robot.trials.schedule import pairs_of, why_it_ends
+from maxent_robot.trials.statistics import mcnemar_exact
+from maxent_robot.trials.summary import summarise_trials
+from maxent_robot.trials.survival import log_rank_test
+
+REPORT_FILE, FIGURES_DIRECTORY = "report.html", "figures"
+
+
+def write_experiment_report(directory: Path) -> tuple[Path, dict[str, Any]]:
+    """Make `report.html` and its plots in the directory of an experiment; the page, and the figures as plain data.
+
+    Raises:
+        ReportError: a library is not installed, or no trial has an outcome.
+        MaxentRobotError: a file is missing or damaged.
+    """
+    require_report_libraries()
+    files = ExperimentFiles(directory)
+    experiment = files.experiment()
+    with Ledger(files.ledger, experiment) as ledger:
+        results = ordered_results(ledger)
+        if not results:
+            raise ReportError(f"{files.ledger}: no trial has an outcome, so there is nothing to report")
+        figures = experiment_figures(ledger)
+        trials: Trials = {c.name: [r for r in results if r.condition == c.name] for c in experiment.conditions}
+        place = directory / FIGURES_DIRECTORY
+        place.mkdir(exist_ok=True)
+        plots = write_experiment_figures(place, trials, files.read_series(ledger), experiment.criterion)
+        content = _content(ledger, figures, trials, read_sessions(files.sessions))
+        names = {
+            "figure": lambda name: picture(name, plots),
+            "recording": lambda result: files.recording(result.trial, result.attempt).name,
+        }
+        page = render("experiment", names, content)
+    target = directory / REPORT_FILE
+    target.write_text(page, encoding="utf-8")
+    return target, figures
+
+
+def experiment_figures(ledger: Ledger) -> dict[str, Any]:
+    """Everything that the report says in numbers.
+
+    Keys: `name`, `planned`, `done`, `ended` (why; empty while it goes on), `interrupted_attempts`; `conditions`, the
+    figures of `summarise_trials` by name; `comparisons`, for each pair of conditions `first`, `second`, `pairs`, and
+    `success`, `time_s`, `peak_force_n` with the counts, differences, intervals and p-values, and `log_rank_p`.
+    """
+    experiment = ledger.experiment
+    results = ordered_results(ledger)
+    names = [condition.name for condition in experiment.conditions]
+    return {
+        "name": experiment.name,
+        "planned": len(ledger.trials),
+        "done": len(results),
+        "ended": why_it_ends(experiment, ledger.trials, ledger.results, ledger.interruptions),
+        "interrupted_attempts": ledger.interruptions,
+        "conditions": {name: summarise_trials([r for r in results if r.condition == name]) for name in names},
+        "comparisons": [_compare(ledger, first, second) for first, second in itertools.combinations(names, 2)],
+    }
+
+
+def _compare(ledger: Ledger, first: str, second: str) -> dict[str, Any]:
+    pairs = pairs_of(ledger.trials, ledger.results, first, second)
+    one, other = [a for a, _ in pairs], [b for _, b in pairs]
+    success = mcnemar_exact([r.succeeded for r in one], [r.succeeded for r in other])
+    criterion = ledger.experiment.criterion
+    times = [[r.time_s if r.succeeded else math.inf for r in rows] for rows in (one, other)]
+    forces = [[r.peak_force_n for r in rows] for rows in (one, other)]
+    return {
+        "first": first,
+        "second": second,
+        "pairs": len(pairs),
+        "success": {
+            "both": success.both,
+            "only_first": success.only_first,
+            "only_second": success.only_second,
+            "neither": success.neither,
+            "difference": success.difference,
+            "p": success.p_value,
+        },
+        "time_s": _difference(*times),
+        "peak_force_n": _difference(*forces),
+        "log_rank_p": log_rank_test(time_to_insertion(one, criterion), time_to_insertion(other, criterion)),
+    }
+
+
+def _difference(first: Sequence[float], second: Sequence[float]) -> dict[str, Any]:
+    found = paired_difference(first, second)
+    interval = [None if math.isnan(bound) else bound for bound in (found.low, found.high)]
+    return {
+        "count": found.count,
+        "median": None if math.isnan(found.median) else found.median,
+        "interval": interval,
+        "larger": found.larger,
+        "smaller": found.smaller,
+        "p": found.p_value,
+    }
+
+
+def _content(
+    ledger: Ledger, figures: Mapping[str, Any], trials: Trials, sessions: Sequence[SessionRecord]
+) -> dict[str, Any]:
+    experiment = ledger.experiment
+    colours = condition_colours([condition.name for condition in experiment.conditions])
+    last = sessions[-1]
+    failures = failed(trials)
+    counts = [f"{name} {part['inserted']} of {part['trials']}" for name, part in figures["conditions"].items()]
+    criterion = experiment.criterion
+    return {
+        "title": ", ".join(counts),
+        "lead": _lead(figures),
+        "alert": "" if figures["ended"] else f"Not finished: {figures['done']} of {figures['planned']} trials.",
+        "started": datetime.fromisoformat(sessions[0].started).strftime("%d %B %Y, %H:%M"),
+        "place": "simulated arm" if last.robot == "sim" else f"robot {last.robot}",
+        "protocol": experiment,
+        "protocol_sha256": protocol_sha256(experiment),
+        "criterion": (
+            f"seated within {mm(criterion.depth_tolerance_m)} mm of the full depth and held there for "
+            f"{criterion.hold_s} s, within {criterion.timeout_s:g} s, the contact force (10 ms mean) never above "
+            f"{criterion.force_limit_n:g} N"
+        ),
+        "conditions": [
+            {
+                **figures["conditions"][condition.name],
+                "name": condition.name,
+                "colour": colours[condition.name],
+                "skill": last.skills[condition.name]["name"],
+                "manifest_sha256": last.skills[condition.name]["manifest_sha256"],
+                "policy": condition.policy,
+                "failures": _failures(figures["conditions"][condition.name]["outcomes"]),
+            }
+            for condition in experiment.conditions
+        ],
+        "comparisons": [_comparison(found) for found in figures["comparisons"] if found["pairs"]],
+        "failures": failures,
+        "failures_note": f"; the first {MAX_FAILURES} are drawn" if len(failures) > MAX_FAILURES else "",
+        "conduct": _conduct(figures, sessions),
+        "notes": [(time[:19].replace("T", " "), text) for time, text in ledger.notes],
+        "sessions": sessions,
+        "starts": _starts(experiment),
+        "versions": {**last.versions, **last.machine},
+        "limits": list(_limits(experiment, last)),
+    }
+
+
+def _lead(figures: Mapping[str, Any]) -> str:
+    if not figures["comparisons"]:
+        return ""
+    sentences = [_verdict(found) for found in figures["comparisons"] if found["pairs"]]
+    ended = figures["ended"]
+    if ended.startswith("decided"):
+        sentences.insert(0, f"The sequential test {ended}.".replace("test decided", "test has decided", 1))
+    return " ".join(
+        sentence[0].upper() + sentence[1:] + ("" if sentence.endswith(".") else ".") for sentence in sentences
+    )
+
+
+def _verdict(found: Mapping[str, Any]) -> str:
+    first, second, success, time = found["first"], found["second"], found["success"], found["time_s"]
+    if success["p"] <= 0.05:
+        better, worse = (first, second) if success["difference"] > 0 else (second, first)
+        said = f"{better} inserts more often than {worse} ({_is(success['p'])})"
+    else:
+        said = f"no difference in success was shown between {first} and {second} ({_is(success['p'])})"
+    if time["p"] <= 0.05 and time["median"] is not None:
+        faster, slower = (second, first) if time["median"] > 0 else (first, second)
+        said += f"; {faster} is faster than {slower} by {abs(time['median']):.2f} s in the median ({_is(time['p'])})"
+    return said
+
+
+def _comparison(found: Mapping[str, Any]) -> dict[str, Any]:
+    success = found["success"]
+    rows = [
+        {
+            "name": "inserted",
+            "count": found["pairs"],
+            "larger": success["only_first"],
+            "smaller": success["only_second"],
+            "difference": f"{100 * success['difference']:+.1f} points",
+            "interval": NONE,
+            "p": _p(success["p"]),
+        }
+    ]
+    for key, name, unit, decimals in (("time_s", "time to insertion", "s", 2), ("peak_force_n", "peak force", "N", 1)):
+        part = found[key]
+        low, high = part["interval"]
+        rows.append(
+            {
+                "name": name,
+                "count": part["larger"] + part["smaller"],
+                "larger": part["larger"],
+                "smaller": part["smaller"],
+                "difference": NONE if part["median"] is None else f"{part['median']:+.{decimals}f} {unit}",
+                "interval": NONE if low is None else f"{low:+.{decimals}f} to {high:+.{decimals}f} {unit}",
+                "p": _p(part["p"]),
+            }
+        )
+    nothing = {"count": found["pairs"], "larger": "", "smaller": "", "difference": "", "interval": ""}
+    rows.append({"name": "curve of the time to insertion", **nothing, "p": _p(found["log_rank_p"])})
+    return {"first": found["first"], "second": found["second"], "verdict": _verdict(found), "rows": rows}
+
+
+def _is(value: float) -> str:
+    """A p-value within a sentence."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _failures(outcomes: Mapping[str, int]) -> str:
+    others = {name: count for name, count in outcomes.items() if name != SUCCESS}
+    return ", ".join(f"{name} {count}" for name, count in sorted(others.items())) or NONE
+
+
+def _conduct(figures: Mapping[str, Any], sessions: Sequence[SessionRecord]) -> str:
+    ended = figures["ended"] or "it has not ended"
+    times = "in one session" if len(sessions) == 1 else f"in {len(sessions)} sessions"
+    broken = figures["interrupted_attempts"]
+    attempts = "attempt was" if broken == 1 else "attempts were"
+    tried = f" {broken} {attempts} interrupted before an outcome, and made again." if broken else ""
+    return f"{figures['done']} of {figures['planned']} planned trials {times}: {ended}.{tried}"
+
+
+def _starts(experiment: Experiment) -> str:
+    s = experiment.start
+    return (
+        f"up to {mm(s.lateral_m)} mm off the estimated axis, {mm(s.height_min_m)} to {mm(s.height_max_m)} mm above "
+        f"the estimated mouth, tilted by up to {math.degrees(s.tilt_rad):.3g}°, "
+        f"turned by up to {math.degrees(s.yaw_rad):.3g}°"
+    )
+
+
+def _limits(experiment: Experiment, session: SessionRecord) -> Iterator[str]:
+    if session.robot == "sim":
+        yield (
+            "This is a rehearsal: arm, plug, socket and force sensor are MuJoCo models, run in real time by a process "
+            "of their own. No hardware moved, and a real arm, connector and grip differ in ways that are not in them."
+        )
+    if experiment.sequential is None:
+        yield (
+            "The number of places was fixed beforehand; p-values and intervals hold for that. Looking at this page "
+            "earlier and stopping when it looks good would break them: that is what a sequential test is for."
+        )
+    else:
+        yield (
+            "The experiment stops by its sequential test, whose error rates hold; the p-values of the table are those "
+            "of a fixed number of pairs, and are given to be read, not to decide."
+        )
+    if len(experiment.conditions) > 2:
+        yield "With more than two conditions there are several comparisons; their p-values are not corrected for that."
+    yield "The places are drawn from the ranges of the protocol; nothing here says what happens outside them."
+    yield (
+        "The supervisor is application software, not safety-rated. It never replaces the robot's own safety functions, "
+        "guards or emergency stop."
+    )
+
+
+def headline(figures: Mapping[str, Any]) -> list[str]:
+    """The figures in a few lines of text."""
+    lines = []
+    for name, part in figures["conditions"].items():
+        low, high = part["success_interval"]
+        lines.append(
+            f"{name}: {part['inserted']} of {part['trials']} inserted ({percent(low)} to {percent(high)}), median "
+            f"{number(part['time_s']['median'], 2)} s, peak force {number(part['peak_force_n']['p50'], 1)} N"
+        )
+    return [*lines, *(_verdict(found) for found in figures["comparisons"] if found["pairs"])]

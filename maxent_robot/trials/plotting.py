@@ -1,0 +1,102 @@
+"""What the plots of all reports share: colours, style, files. matplotlib is imported inside functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from maxent_robot.trials.outcome import (
+    FAULT_PREFIX,
+    FORCE_STOP,
+    JAM,
+    NOT_INSERTED,
+    OPERATOR,
+    SUCCESS,
+    TIMEOUT,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+OUTCOME_COLOURS = {
+    SUCCESS: "#17795e",
+    TIMEOUT: "#946000",
+    JAM: "#a2521c",
+    FORCE_STOP: "#c5352b",
+    "fault": "#7b3fa3",
+    NOT_INSERTED: "#946000",
+    OPERATOR: "#5b6673",
+}
+CONNECTOR_COLOURS = ("#2c67ad", "#b3457c", "#4d8a91", "#8a6d3b")
+INK, MUTED, GRID = "#1d2733", "#6b7785", "#e4e8ec"
+
+WIDTH_IN = 11.2
+"""Width of a plot that fills the report's column: 1120 px at 100 px an inch, saved at twice that."""
+
+STYLE: dict[str, Any] = {
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": "#b8c1ca",
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.8,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+
+def outcome_colour(outcome: str) -> str:
+    """Colour of an outcome, the same in every plot and in the tables."""
+    return OUTCOME_COLOURS["fault" if outcome.startswith(FAULT_PREFIX) else outcome]
+
+
+def save_figures(directory: Path, drawings: Mapping[str, Callable[[], Figure | None]]) -> dict[str, Path]:
+    """Draw each figure in the common style into `directory`, those that are None left out; the files by name."""
+    import matplotlib
+
+    files: dict[str, Path] = {}
+    style: Any = {**STYLE, "font.family": font_family()}
+    with matplotlib.rc_context(style):
+        for name, draw in drawings.items():
+            figure = draw()
+            if figure is not None:
+                files[name] = directory / f"{name}.png"
+                figure.savefig(files[name], dpi=200)
+    return files
+
+
+def font_family() -> str:
+    """The first font of the page's own list that is installed, else the one that comes with matplotlib."""
+    from matplotlib import font_manager
+
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    wanted = ("Inter", "Helvetica Neue", "Arial", "Liberation Sans")
+    return next((name for name in wanted if name in installed), "DejaVu Sans")
+
+
+def new_figure(height_in: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
+    """A figure without pyplot, which would keep it alive and may look for a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
