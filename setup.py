@@ -26,7 +26,7 @@ SIM = [
     "tqdm>=4.66,<5",
     "scipy>=1.15,<2",
 ]
-REPORT = ["matplotlib>=3.8,<4", "jinja2>=3.1,<4", "mcap>=1.2,<2", "scipy>=1.15,<2"]
+REPORT = ["matplotlib>=3.8,<4", "jinja2>=3.1,<4", "mcap>=1.2,<2", "mcap-ros2-support>=0.5,<1", "scipy>=1.15,<2"]
 TRAIN = [*SIM, "torch>=2.4,<3", "onnx>=1.16,<2", "tensorboard>=2.16,<3"]
 RAY = ["ray>=2.30,<3"]
 DEV = [
@@ -39,7 +39,6 @@ DEV = [
     "mypy>=1.13,<3",
     "import-linter>=2.1,<3",
     "types-PyYAML>=6,<7",
-    "mcap-ros2-support>=0.5,<1",  # reads the recordings back
 ]
 
 

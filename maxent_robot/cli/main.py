@@ -31,6 +31,7 @@ _EXTRAS = {
     "matplotlib": ("Matplotlib", "report"),
     "jinja2": ("Jinja", "report"),
     "mcap": ("MCAP", "report"),
+    "mcap_ros2": ("MCAP with ROS 2 messages", "report"),
     "scipy": ("SciPy", "report"),
     "ray": ("Ray", "ray"),
     "rclpy": ("ROS 2 (rclpy)", "ros"),

@@ -151,8 +151,6 @@ class RecorderNode(ManagedNode):
                 publishers = self.get_publishers_info_by_topic(topic)
                 if publishers:
                     self._subscribe(topic, types[0], publishers)
-        if self._writer is not None:
-            self._writer.sync()
 
     def _subscribe(self, topic: str, type_name: str, publishers: list[TopicEndpointInfo]) -> None:
         qos, offered = matching_qos(publishers), offered_qos_text(publishers)
@@ -179,6 +177,8 @@ class RecorderNode(ManagedNode):
                 channel.seen += 1
                 if channel.latched:
                     channel.last = received
+        if self._writer is not None:
+            self._writer.sync()
 
 
 def matching_qos(publishers: list[TopicEndpointInfo]) -> QoSProfile:

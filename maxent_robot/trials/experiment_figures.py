@@ -54,6 +54,34 @@ def write_experiment_figures(
     return save_figures(directory, drawings)
 
 
+def write_gap_figure(directory: Path, arm: Trials, simulation: Trials, criterion: SuccessCriterion) -> dict[str, Path]:
+    """Times and peak forces on the arm (lines) and in simulation (dashed); the file by name."""
+    return save_figures(directory, {"gap": lambda: _gap(arm, simulation, criterion)})
+
+
+def _gap(arm: Trials, simulation: Trials, criterion: SuccessCriterion) -> Figure:
+    figure, axes = new_figure(3.3, columns=2)
+    left, right = axes[0]
+    for name, colour in condition_colours(list(arm)).items():
+        for trials, line, where in ((arm, "-", "arm"), (simulation, (0, (4, 2)), "simulation")):
+            results = trials.get(name, [])
+            if not results:
+                continue
+            times = sorted(r.time_s for r in results if r.succeeded)
+            forces = sorted(r.peak_force_n for r in results)
+            for ax, values in ((left, times), (right, forces)):
+                share = 100.0 * np.arange(len(values) + 1) / len(results)
+                label = f"{name}, {where}"
+                ax.step([0.0, *values], share, where="post", color=colour, linestyle=line, linewidth=1.7, label=label)
+    left.set(xlabel="time since the start of the skill, s", ylabel="inserted, % of trials", ylim=(0.0, 102.0))
+    right.set(xlabel="largest 10 ms mean, N", ylabel="trials below, %", ylim=(0.0, 102.0))
+    right.axvline(criterion.force_limit_n, color=OUTCOME_COLOURS["force_stop"], linewidth=1.2, linestyle=(0, (4, 3)))
+    left.set_xlim(left=0.0)
+    right.set_xlim(left=0.0)
+    left.legend(loc="lower right")
+    return figure
+
+
 def time_to_insertion(
     trials: Sequence[TrialResult], criterion: SuccessCriterion
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

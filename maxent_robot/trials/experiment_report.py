@@ -18,8 +18,10 @@ from maxent_robot.trials.experiment_figures import (
     failed,
     time_to_insertion,
     write_experiment_figures,
+    write_gap_figure,
 )
 from maxent_robot.trials.experiment_files import ExperimentFiles
+from maxent_robot.trials.gap import gap_figures
 from maxent_robot.trials.ledger import Ledger, ordered_results, protocol_sha256
 from maxent_robot.trials.outcome import SUCCESS
 from maxent_robot.trials.provenance import SessionRecord, read_sessions
@@ -39,10 +41,15 @@ from maxent_robot.trials.summary import summarise_trials
 from maxent_robot.trials.survival import log_rank_test
 
 REPORT_FILE, FIGURES_DIRECTORY = "report.html", "figures"
+SHOWN_CHANNELS = 10
+"""Of what the policy saw on the arm and in simulation, the farthest apart."""
 
 
-def write_experiment_report(directory: Path) -> tuple[Path, dict[str, Any]]:
+def write_experiment_report(directory: Path, beside: Path | None = None) -> tuple[Path, dict[str, Any]]:
     """Make `report.html` and its plots in the directory of an experiment; the page, and the figures as plain data.
+
+    Args:
+        beside: directory of the same experiment in simulation, to show the gap to it.
 
     Raises:
         ReportError: a library is not installed, or no trial has an outcome.
@@ -60,12 +67,19 @@ def write_experiment_report(directory: Path) -> tuple[Path, dict[str, Any]]:
         place = directory / FIGURES_DIRECTORY
         place.mkdir(exist_ok=True)
         plots = write_experiment_figures(place, trials, files.read_series(ledger), experiment.criterion)
-        content = _content(ledger, figures, trials, read_sessions(files.sessions))
-        names = {
-            "figure": lambda name: picture(name, plots),
-            "recording": lambda result: files.recording(result.trial, result.attempt).name,
-        }
-        page = render("experiment", names, content)
+        content = _content(ledger, figures, trials, read_sessions(files.sessions)) | {"gap": None}
+    if beside is not None:
+        other = ExperimentFiles(beside)
+        figures["gap"] = gap_figures(files, other)
+        content["gap"] = _gap(figures["gap"], str(beside))
+        with Ledger(other.ledger, other.experiment()) as simulated:
+            there = {name: [r for r in ordered_results(simulated) if r.condition == name] for name in trials}
+        plots |= write_gap_figure(place, trials, there, experiment.criterion)
+    names = {
+        "figure": lambda name: picture(name, plots),
+        "recording": lambda result: files.recording(result.trial, result.attempt).name,
+    }
+    page = render("experiment", names, content)
     target = directory / REPORT_FILE
     target.write_text(page, encoding="utf-8")
     return target, figures
@@ -288,6 +302,39 @@ def _limits(experiment: Experiment, session: SessionRecord) -> Iterator[str]:
         "The supervisor is application software, not safety-rated. It never replaces the robot's own safety functions, "
         "guards or emergency stop."
     )
+
+
+def _gap(gap: Mapping[str, Any], other: str) -> dict[str, Any]:
+    rows = []
+    for name, part in gap["conditions"].items():
+        success, time, force = part["success"], part["time_s"], part["peak_force_n"]
+        low, high = (f"{100 * success[bound]:+.1f}" for bound in ("low", "high"))
+        rows.append(
+            [
+                name,
+                "{} of {}".format(*part["arm"]),
+                "{} of {}".format(*part["simulation"]),
+                f"{100 * success['difference']:+.1f} points",
+                f"{low} to {high}",
+                _p(success["p_value"]),
+                f"{number(time['arm'], 2)} / {number(time['simulation'], 2)}",
+                _p(time["p"]),
+                f"{number(force['arm'], 1)} / {number(force['simulation'], 1)}",
+                _p(force["p"]),
+            ]
+        )
+    drift = [
+        [
+            f"{channel['name']} [{channel['unit']}]",
+            f"{channel['distance']:.2f}",
+            f"{channel['shift']:+.2f} sd",
+            number(channel["spread"], 2),
+            f"{channel['arm']:.4g}",
+            f"{channel['simulation']:.4g}",
+        ]
+        for channel in gap["drift"][:SHOWN_CHANNELS]
+    ]
+    return {"other": other, "rows": rows, "drift": drift, "steps": gap["steps"]}
 
 
 def headline(figures: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.trials.definitions import message_definition
 
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 64 * 1024
 """Messages are compressed and written in chunks of this size: what a crash can lose."""
 
 
@@ -52,6 +52,7 @@ class McapWriter:
         )
         self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=compression)
         self._writer.start(profile="ros2", library="maxent_robot")
+        self.sync()
         self._schemas: dict[str, int] = {}
         self._channels: dict[str, int] = {}
         self._counts: dict[str, int] = {}

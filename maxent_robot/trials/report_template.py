@@ -278,6 +278,26 @@ that failed by themselves stay at risk to the end of the time allowed; those tha
 <td>{{ kinds(t.interventions) }}</td><td><code>{{ recording(t) }}</code></td></tr>
 {% endfor %}</tbody></table></div>{% endif %}
 
+{% if gap %}<h2>Beside the simulation</h2>
+<p>The same protocol in simulation, {{ gap.other }}. Rates with Newcombe's interval of their difference and Barnard's
+exact test, times and forces by Mann and Whitney's test; arm and simulation are independent groups.</p>
+<div class="scroll"><table><thead><tr><th>condition</th><th class="n">arm</th><th class="n">simulation</th>
+<th class="n">difference</th><th class="n">95 % interval</th><th class="n">p</th><th class="n">median time, s</th>
+<th class="n">p</th><th class="n">median peak force, N</th><th class="n">p</th></tr></thead><tbody>
+{% for row in gap.rows %}<tr>{% for cell in row %}<td{% if not loop.first %} class="n"{% endif %}>{{ cell }}</td>
+{% endfor %}</tr>
+{% endfor %}</tbody></table></div>
+{{ figure('gap') }}
+{% if gap.drift %}<h3>What the policy saw</h3>
+<p>Each number of the newest frame, over all policy steps ({{ gap.steps[0] }} on the arm, {{ gap.steps[1] }} in
+simulation): how far the two distributions are apart, and by how many of the simulation's standard deviations the mean
+has moved. The farthest ten:</p>
+<div class="scroll"><table><thead><tr><th>channel</th><th class="n">apart</th><th class="n">mean moved by</th>
+<th class="n">spread, ratio</th><th class="n">mean, arm</th><th class="n">mean, simulation</th></tr></thead><tbody>
+{% for row in gap.drift %}<tr>{% for cell in row %}<td{% if not loop.first %} class="n"{% endif %}>{{ cell }}</td>
+{% endfor %}</tr>
+{% endfor %}</tbody></table></div>{% endif %}{% endif %}
+
 <h2>How it went</h2>
 <p>{{ conduct }}</p>
 {% if notes %}<div class="scroll"><table><tbody>{% for time, text in notes %}<tr><td>{{ time }}</td>

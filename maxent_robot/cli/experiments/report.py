@@ -12,6 +12,9 @@ from maxent_robot.errors import ConfigError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `maxent-robot trials report`."""
     parser.add_argument("directory", type=Path, help="of the experiment")
+    parser.add_argument(
+        "--beside", type=Path, metavar="DIRECTORY", help="of the same experiment in simulation, to show the gap to it"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
 
 
@@ -24,9 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
     from maxent_robot.trials.experiment_files import ExperimentFiles
     from maxent_robot.trials.experiment_report import headline, write_experiment_report
 
-    if not ExperimentFiles(arguments.directory).exists():
-        raise ConfigError(f"no experiment in '{arguments.directory}': it has no protocol.yaml")
-    page, figures = write_experiment_report(arguments.directory)
+    for directory in (arguments.directory, arguments.beside):
+        if directory is not None and not ExperimentFiles(directory).exists():
+            raise ConfigError(f"no experiment in '{directory}': it has no protocol.yaml")
+    page, figures = write_experiment_report(arguments.directory, arguments.beside)
     print("\n".join([*headline(figures), f"report: {page}"]), flush=True)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
