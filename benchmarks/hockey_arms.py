@@ -1,7 +1,7 @@
 """Hockey between two arms: games through the ROS 2 graph, observed, and what a skill loses on its way to the arm.
 
-    python benchmarks/hockey_arms.py                    # three quarters of an hour on an idle machine
-    python benchmarks/hockey_arms.py --only games
+    python benchmarks/hockey_arms.py                    # an hour and a half on an idle machine
+    python benchmarks/hockey_arms.py --only games       # interrupt it as you like: games that were played are kept
 
 `games` plays in real time with `maxent-robot demo hockey` while two independent observers (`attack/truth_recorder.py`)
 write down the true joints, contacts and commands, which are then held against the limits. `transfer` has the
@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,22 @@ PARTS = ("games", "transfer")
 DOMAIN_ID = 77
 
 
-def games(count: int) -> dict[str, Any]:
-    """Games of `hockey_duel` against `hockey_defend`, seen by the observers."""
-    with tempfile.TemporaryDirectory() as scratch:
+def games(count: int, played: Sequence[dict[str, Any]], keep: Callable[[list[dict[str, Any]]], None]) -> None:
+    """Games of `hockey_duel` against `hockey_defend`, seen by the observers, until there are `count`.
+
+    Args:
+        played: those that there are already.
+        keep: takes all of them after each one.
+    """
+    done = list(played)
+    for number in range(len(done) + 1, count + 1):
+        done.append(_game(number))
+        keep(done)
+
+
+def _game(number: int) -> dict[str, Any]:
+    """One game, with what the observers saw of it."""
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         place = Path(scratch)
         environment = {
             **os.environ,
@@ -67,25 +80,30 @@ def games(count: int) -> dict[str, Any]:
             subprocess.Popen([sys.executable, str(RECORDER), str(place / f"{one}.npz"), one], env=environment)
             for one in PLAYERS
         ]
-        try:
-            words = ["--games", str(count), "--goals", str(GOALS), "--seed", str(SEED), "--domain-id", str(DOMAIN_ID)]
-            words += ["--output", str(place / "report"), "--json", str(place / "games.json")]
-            subprocess.run(
-                [sys.executable, "-m", "maxent_robot.cli.main", "demo", "hockey", *words],
-                env={**environment, "PYTHONPATH": str(ROOT)},
-                check=False,
-            )
-        finally:
-            for observer in observers:
-                observer.send_signal(signal.SIGTERM)
-            for observer in observers:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    observer.wait(60.0)
-        played = json.loads((place / "games.json").read_text(encoding="utf-8"))["games"]
+        stack.callback(_end, observers)
+        words = ["--goals", str(GOALS), "--seed", str(SEED + number), "--domain-id", str(DOMAIN_ID)]
+        words += ["--output", str(place / "report"), "--json", str(place / "games.json")]
+        subprocess.run(
+            [sys.executable, "-m", "maxent_robot.cli.main", "demo", "hockey", *words],
+            env={**environment, "PYTHONPATH": str(ROOT)},
+            check=True,
+        )
+        _end(observers)
+        (game,) = json.loads((place / "games.json").read_text(encoding="utf-8"))["games"]
         seen = {one: _judged(_truth(place, one)) for one in PLAYERS}
-    for game in played:
-        del game["events"]
-    return {"games": played, "observed": seen}
+    del game["events"]
+    return {**game, "game": number, "observed": seen}
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(60.0)
+        process.kill()
+        process.wait()
 
 
 def _truth(place: Path, one: str) -> Truth:
@@ -138,7 +156,7 @@ def page(document: dict[str, Any]) -> str:
     """The figures as a page of Markdown."""
     lines = ["# Hockey between two arms", "", "Written by `python benchmarks/hockey_arms.py`."]
     if "games" in document:
-        played, seen = document["games"]["games"], document["games"]["observed"]
+        played = document["games"]
         ended = sum(not game["stopped"] for game in played)
         lines += [
             f"""
@@ -158,19 +176,22 @@ def page(document: dict[str, Any]) -> str:
             )
         lines += [
             """
-What the observers saw, of all games together: the fastest joint and mallet, how far the mallet's foot was over or under
-the table (median, 99 %, most), the greatest contact.
+What the observers saw: the fastest joint and mallet, how far the mallet's foot was over or under the table (median and
+99 %, each the largest of a game, and the most), the greatest contact.
 
 | arm | samples | limits passed | joints, of their limits | mallet [m/s] | height off [mm] | contact [N] |
 | --- | ---: | --- | ---: | ---: | --- | ---: |"""
         ]
         for one in PLAYERS:
-            row = seen[one]
+            rows = [game["observed"][one] for game in played]
+            passed = sorted({violation for row in rows for violation in row["violations"]})
+            height = np.max([row["height_mm"] for row in rows], axis=0)
+            fastest, speed, contact = (
+                max(row[key] for row in rows) for key in ("joint_speed_share", "tcp_speed_m_s", "contact_n")
+            )
             lines.append(
-                f"| {one} | {row['samples']} | {'; '.join(row['violations']) or 'none'} "
-                f"| {row['joint_speed_share']:.0%} "
-                f"| {row['tcp_speed_m_s']:.2f} | {' / '.join(f'{value:.1f}' for value in row['height_mm'])} "
-                f"| {row['contact_n']:.1f} |"
+                f"| {one} | {sum(row['samples'] for row in rows)} | {'; '.join(passed) or 'none'} | {fastest:.0%} "
+                f"| {speed:.2f} | {' / '.join(f'{value:.1f}' for value in height)} | {contact:.1f} |"
             )
     if "transfer" in document:
         part = document["transfer"]
@@ -205,7 +226,7 @@ def plot(document: dict[str, Any], path: Path) -> None:
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9.0, 3.2), layout="constrained")
     if "games" in document:
-        played = document["games"]["games"]
+        played = document["games"]
         numbers = [game["game"] for game in played]
         for k, (one, colour) in enumerate((("home", "tab:blue"), ("away", "tab:orange"))):
             left.bar(
@@ -238,9 +259,10 @@ def holds(document: dict[str, Any]) -> bool:
     """Whether every game came to its end without a limit passed, and the arm loses little."""
     good = []
     if "games" in document:
-        played, seen = document["games"]["games"], document["games"]["observed"]
+        played = document["games"]
         good += [len(played) >= GAMES, all(not game["stopped"] for game in played)]
-        good += [not seen[one]["violations"] and seen[one]["samples"] > 0 for one in PLAYERS]
+        seen = [game["observed"][one] for game in played for one in PLAYERS]
+        good += [not row["violations"] and row["samples"] > 0 for row in seen]
     if "transfer" in document:
         good += [lost <= LOST_AT_MOST for lost in document["transfer"]["lost_points"].values()]
     return all(good)
@@ -248,21 +270,29 @@ def holds(document: dict[str, Any]) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="hockey between two arms")
-    parser.add_argument("--games", type=int, default=GAMES, help="in real time (default: %(default)s)")
+    parser.add_argument(
+        "--games",
+        type=int,
+        default=GAMES,
+        help="in real time, those that there are already among them (default: %(default)s)",
+    )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts (default: all)")
     add_arguments(parser, RESULTS)
     arguments = parser.parse_args()
-    parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "games": functools.partial(games, arguments.games),
-        "transfer": transfer,
-    }
 
     def work() -> int:
         origin = provenance(["python", "benchmarks/hockey_arms.py", *sys.argv[1:]])
         kept = json.loads(arguments.json.read_text(encoding="utf-8")) if arguments.json.is_file() else {}
-        kept = {part: kept[part] for part in parts if part in kept}
-        document = {**origin, **kept, **{part: parts[part]() for part in arguments.only}}
-        write_results(arguments.json, document, page(document), functools.partial(plot, document))
+        document = {**origin, **{part: kept[part] for part in PARTS if part in kept}}
+
+        def keep(part: str, found: Any) -> None:
+            document[part] = found
+            write_results(arguments.json, document, page(document), functools.partial(plot, document))
+
+        if "games" in arguments.only:
+            games(arguments.games, document.get("games", []), functools.partial(keep, "games"))
+        if "transfer" in arguments.only:
+            keep("transfer", transfer())
         return 0 if holds(document) else 1
 
     return exit_status(parser, work)
