@@ -42,6 +42,9 @@ class Disturbance:
     joint_state_delay_s: float = setting(
         0.0, unit="s", minimum=0.0, maximum=2.0, doc="from the measurement of a joint state to its publication"
     )
+    command_delay_s: float = setting(
+        0.0, unit="s", minimum=0.0, maximum=2.0, doc="from the arrival of a target pose to the arm's heeding it"
+    )
 
 
 class DisturbedArm:

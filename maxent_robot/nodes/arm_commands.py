@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.managed_node import ManagedNode
 from maxent_robot.nodes.messages import pose_from_msg
 from maxent_robot.nodes.qos import RELIABLE, publisher_count, standby_count
+from maxent_robot.nodes.steady_clock import steady_now_s
 
 if TYPE_CHECKING:
     from sim.arm_driver import ArmDriver
@@ -34,6 +36,7 @@ class ArmCommands:
 
     def __init__(self, node: ManagedNode, robot: RobotConfig, driver: ArmDriver, warn: Callable[[str], None]) -> None:
         self._node, self._robot, self._driver, self._warn = node, robot, driver, warn
+        self._late: deque[tuple[float, Pose]] = deque()
         self._subscription: Subscription[Any] | None = None
 
     def listen(self, listening: bool) -> None:
@@ -41,6 +44,7 @@ class ArmCommands:
         if not listening and self._subscription is not None:
             self._node.destroy_subscription(self._subscription)
             self._subscription = None
+            self._late.clear()
         elif listening and self._subscription is None:
             self._subscription = self._subscribe()
 
@@ -52,9 +56,17 @@ class ArmCommands:
 
     def _on_target(self, message: PoseStamped) -> None:
         try:
-            self._driver.set_target(self._read_target(message))
+            target = self._read_target(message)
         except MaxentRobotError as error:
             self._warn(f"target ignored: {error}")
+            return
+        self._late.append((steady_now_s() + self._driver.disturbance.command_delay_s, target))
+        self.heed()
+
+    def heed(self) -> None:
+        """Hand over the targets whose delay is over; called once a control cycle."""
+        while self._late and self._late[0][0] <= steady_now_s():
+            self._driver.set_target(self._late.popleft()[1])
 
     def _read_target(self, message: PoseStamped) -> Pose:
         self._require_commandable()

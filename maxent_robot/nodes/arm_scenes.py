@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from builtin_interfaces.msg import Time
@@ -9,6 +10,7 @@ from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
 from std_srvs.srv import Trigger
 
+from maxent_robot.config import load_config
 from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.managed_node import ManagedNode
@@ -27,6 +29,7 @@ def declare_plug_parameters(node: ManagedNode) -> None:
     declare(node, "connector", "two_pin", "plug and socket: two_pin or usb_a")
     declare(node, "scenario_seed", 1, "of the scenario's draw", (0, 2**63 - 1))
     declare(node, "obstacle", False, "a moving obstacle on the way to the socket")
+    declare(node, "scene", "", "path of a YAML file with settings of the plug task, such as its randomisation")
 
 
 class PlugScene:
@@ -48,7 +51,12 @@ class PlugScene:
 
         self._node, self._robot = node, robot
         with_obstacle = bool(node.get_parameter("obstacle").value)
-        config = PlugConfig(start=Start(height_m=START_HEIGHT_M), obstacle=ObstacleSetting(present=with_obstacle))
+        scene = str(node.get_parameter("scene").value)
+        config = replace(
+            load_config(scene, PlugConfig) if scene else PlugConfig(),
+            start=Start(height_m=START_HEIGHT_M),
+            obstacle=ObstacleSetting(present=with_obstacle),
+        )
         self.driver = PlugArmDriver(robot, *self._parameters(), controller, config)
         self._obstacle = (
             ObstaclePublisher(node.make_publisher(Odometry, OBSTACLE, SENSOR), robot, config.obstacle.radius_m)

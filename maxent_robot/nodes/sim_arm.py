@@ -135,6 +135,7 @@ class SimArmNode(ManagedNode):
 
     def _on_cycle(self) -> None:
         for _ in range(self._pacer.due(steady_now_s())):
+            self._commands.heed()
             reading = self._driver.cycle()
             self._pacer.run += 1
             if not self._driver.finite:

@@ -86,6 +86,9 @@ class Experiment:
     depth_m: Mapping[str, float] = setting(
         {}, unit="m", minimum=1e-3, maximum=0.1, doc="of the seated plug, by connector; else that of the simulation"
     )
+    arm: Mapping[str, Any] = setting(
+        {}, doc="parameters of the simulated arm, such as scene or disturbance.command_delay_s; rehearsals only"
+    )
     after_fault: str = setting(
         "acknowledge", choices=("acknowledge", "go_on"), doc="wait for the operator, or go on (simulation only)"
     )

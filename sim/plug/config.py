@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from maxent_robot.config import setting
+from maxent_robot.errors import ConfigError
 from sim.plug.connectors import CONNECTOR_NAMES
 from sim.plug.obstacle import ObstacleSetting
 
@@ -28,7 +29,9 @@ class Randomisation:
     socket_height_m: float = setting(0.03, unit="m", minimum=0.0, maximum=0.08, doc="true height of the socket")
     socket_yaw_deg: float = setting(15.0, unit="deg", minimum=0.0, maximum=45.0, doc="true yaw of the socket")
     stiffness_factor: float = setting(1.4, minimum=1.0, maximum=3.0, doc="x or / up to this, log-uniform")
+    stiffness_centre: float = setting(1.0, minimum=0.2, maximum=5.0, doc="of that: the arm's over what it is told")
     damping_factor: float = setting(1.4, minimum=1.0, maximum=3.0, doc="x or / up to this, log-uniform")
+    damping_centre: float = setting(1.0, minimum=0.2, maximum=5.0, doc="of that")
     friction: Range = setting((0.25, 1.25), minimum=0.0, maximum=2.0, doc="sliding friction of plug on socket")
     joint_friction_nm: Range = setting((0.0, 0.5), unit="Nm", minimum=0.0, maximum=3.0, doc="left by compensation")
     tool_mass_factor: float = setting(1.1, minimum=1.0, maximum=1.5, doc="x or / up to this, log-uniform")
@@ -38,7 +41,15 @@ class Randomisation:
     torque_noise_nm: float = setting(0.03, unit="Nm", minimum=0.0, maximum=1.0, doc="std of each filtered reading")
     force_dead_zone_n: float = setting(0.5, unit="N", minimum=0.0, maximum=5.0, doc="upper end; forces below read 0")
     observation_delay_max: int = setting(1, minimum=0, maximum=2, doc="policy periods, uniform from 0")
-    command_delay_max: int = setting(1, minimum=0, maximum=2, doc="policy periods, uniform from 0")
+    command_delay_min: int = setting(0, minimum=0, maximum=2, doc="policy periods")
+    command_delay_max: int = setting(1, minimum=0, maximum=2, doc="policy periods, uniform from the least")
+
+    def __post_init__(self) -> None:
+        if self.command_delay_min > self.command_delay_max:
+            raise ConfigError(
+                f"command_delay_min is {self.command_delay_min}, must be at most command_delay_max, "
+                f"{self.command_delay_max}"
+            )
 
 
 @dataclass(frozen=True)

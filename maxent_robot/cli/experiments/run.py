@@ -135,7 +135,7 @@ def _graph(
     overrides: dict[str, dict[str, Any]] = {"policy": {"skill": skill}, "supervisor": {"skill": skill}}
     config = load_graph(experiment.graph)
     if any(node.name == "sim_arm" for node in config.nodes):
-        overrides["sim_arm"] = {"scenario_seed": first.seed}
+        overrides["sim_arm"] = {"scenario_seed": first.seed, **experiment.arm}
     graph = processes(config, robot, overrides)
     directory = str(files.directory.resolve())
     own = (

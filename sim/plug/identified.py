@@ -1,0 +1,84 @@
+"""From what was identified of an arm to the randomisation that a skill for it is trained with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from maxent_robot.config import to_mapping
+from sim.plug.config import PlugConfig, Randomisation
+
+SPREAD = 1.15
+"""What is left uncertain of a quantity that was identified: it is trained with up to so many times more or less."""
+FRICTION_SPREAD = 1.3
+_FRICTION_MAX, _JOINT_FRICTION_MAX, _NOISE_MAX = 2.0, 3.0, 10.0
+
+
+@dataclass(frozen=True)
+class IdentifiedArm:
+    """What is known of an arm; NaN where nothing is.
+
+    Attributes:
+        delay_s: from a target's stamp to the arm's heeding it.
+        stiffness_factor, damping_factor: over those of the robot's description.
+        joint_friction_nm: dry friction of a joint.
+        friction: sliding friction of the plug on the panel.
+        force_noise_n, torque_noise_nm: standard deviation of a reading filtered over 10 ms.
+    """
+
+    delay_s: float
+    stiffness_factor: float
+    damping_factor: float
+    joint_friction_nm: float
+    friction: float
+    force_noise_n: float
+    torque_noise_nm: float
+
+
+def identified_randomisation(arm: IdentifiedArm, base: Randomisation, policy_period_s: float) -> Randomisation:
+    """The randomisation `base` with what was identified in place of what was guessed, and a spread around it."""
+    changes: dict[str, Any] = {}
+
+    def centre(name: str, value: float) -> None:
+        if not math.isnan(value):
+            changes.update({f"{name}_centre": value, f"{name}_factor": SPREAD})
+
+    def around(name: str, value: float, spread: float, most: float) -> None:
+        if not math.isnan(value):
+            changes[name] = (min(most, value / spread), min(most, value * spread))
+
+    centre("stiffness", arm.stiffness_factor)
+    centre("damping", arm.damping_factor)
+    around("joint_friction_nm", arm.joint_friction_nm, FRICTION_SPREAD, _JOINT_FRICTION_MAX)
+    around("friction", arm.friction, FRICTION_SPREAD, _FRICTION_MAX)
+    for name, value in (("force_noise_n", arm.force_noise_n), ("torque_noise_nm", arm.torque_noise_nm)):
+        if not math.isnan(value):
+            changes[name] = min(_NOISE_MAX, value)
+    if not math.isnan(arm.delay_s):
+        periods = arm.delay_s / policy_period_s
+        changes["command_delay_min"] = min(2, math.floor(periods))
+        changes["command_delay_max"] = min(2, max(1, math.ceil(periods)))
+    return replace(base, **{name: _rounded(value) for name, value in changes.items()})
+
+
+def identified_training(arm: IdentifiedArm, training: Mapping[str, Any]) -> dict[str, Any]:
+    """A training configuration, as `config/train` has them, for an identified arm: in training and in evaluation."""
+    from maxent_robot.config import config_from_mapping
+
+    found = dict(training)
+    for part in ("environment", "evaluation_environment"):
+        settings = dict(found.get(part, {}))
+        config = config_from_mapping(settings, PlugConfig, source=part)
+        settings["randomisation"] = to_mapping(
+            identified_randomisation(arm, config.randomisation, config.policy_period_s)
+        )
+        found[part] = settings
+    return found
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_rounded(one) for one in value)
+    return float(f"{value:.4g}") if isinstance(value, float) else value
