@@ -2,8 +2,8 @@
 
     python benchmarks/identify_arm.py    # five minutes
 
-Runs an experiment of 12 places through the graph, in real time, on an arm with a delay of 60 ms, a bias of 3 N, 1.5 times
-the joint friction and 0.7 of the stiffness, and identifies it from the recordings. Results:
+Runs an experiment of 12 places through the graph, in real time, on an arm with a delay of 60 ms, a bias of 3 N, 1.5
+times the joint friction and 0.7 of the stiffness, and identifies it from the recordings. Results:
 benchmarks/results/identify_arm.json and .md. The exit status is 1 where one of them is off by more than 15 %.
 """
 
