@@ -38,8 +38,9 @@ from maxent_robot.trials.operator_desk import (
     RUNNING,
     ExperimentEndedError,
     OperatorDesk,
+    OperatorStopError,
 )
-from maxent_robot.trials.outcome import FORCE_STOP, JAM, SUCCESS, TIMEOUT, TrialResult
+from maxent_robot.trials.outcome import FORCE_STOP, JAM, OPERATOR, SUCCESS, TIMEOUT, TrialResult
 from maxent_robot.trials.protocol import TrialPlan
 from maxent_robot.trials.schedule import ScheduledTrial, why_it_ends
 from maxent_robot.trials.series import TrialSeries
@@ -144,7 +145,7 @@ class ExperimentRunner:
             raise
         except MaxentRobotError as error:
             self._note(f"trial {trial.number}, attempt {attempt} was interrupted: {error}")
-            self._pause()
+            self._halt()
             return False
         self._files.write_series(trial.number, attempt, series)
         ledger.end(result)
@@ -157,7 +158,7 @@ class ExperimentRunner:
             raise
         except MaxentRobotError as error:
             self._note(f"after trial {trial.number}: {error}")
-            self._pause()
+            self._halt()
             return False
         return True
 
@@ -191,8 +192,9 @@ class ExperimentRunner:
         return result, series
 
     def _after(self, result: TrialResult) -> None:
-        """What follows an outcome: after a fault the operator's word, then the way out of the socket."""
-        if (result.fault or result.outcome == FORCE_STOP) and self._experiment.after_fault == "acknowledge":
+        """What follows an outcome: after a fault or a stop the operator's word, then the way out of the socket."""
+        asks = self._experiment.after_fault == "acknowledge"
+        if result.outcome == OPERATOR or (asks and (result.fault or result.outcome == FORCE_STOP)):
             self._desk.wait_for_acknowledgement(
                 f"trial {result.trial} ended by {result.outcome}: remove the cause, then acknowledge; the arm will move"
             )
@@ -222,7 +224,7 @@ class ExperimentRunner:
             self._desk.check()
             try:
                 state = self._lifecycle.state(name, 2.0)
-            except ExperimentEndedError:
+            except (ExperimentEndedError, OperatorStopError):
                 raise
             except MaxentRobotError as error:
                 state = str(error)
@@ -286,10 +288,13 @@ class ExperimentRunner:
         self._ledger.note(text)
         self._log(text)
 
-    def _pause(self) -> None:
+    def _halt(self) -> None:
+        """Have the arm stop where it is, and wait a moment for a node that may be on its way back."""
+        self._node.ask_at_last({f"{SUPERVISOR}/stop": Trigger.Request()})
         end = time.monotonic() + RETRY_PAUSE_S
         while time.monotonic() < end:
-            self._desk.check()
+            with contextlib.suppress(OperatorStopError):  # it is stopped already
+                self._desk.check()
             time.sleep(0.05)
 
     def _leave(self) -> None:

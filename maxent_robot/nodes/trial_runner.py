@@ -17,7 +17,7 @@ from maxent_robot.nodes.supervisor_client import READY_TIMEOUT_S, SupervisorClie
 from maxent_robot.nodes.trial_node import TrialNode
 from maxent_robot.nodes.waiting_node import POLL_PERIOD_S, TrialError
 from maxent_robot.safety.wrench import WrenchFilter
-from maxent_robot.trials.outcome import InsertionJudge, SuccessCriterion, TrialResult
+from maxent_robot.trials.outcome import OPERATOR_STOP, InsertionJudge, SuccessCriterion, TrialResult
 from maxent_robot.trials.protocol import (
     StartRange,
     TrialPlan,
@@ -222,7 +222,7 @@ class TrialRunner:
         if outcome:
             node.pause(5 * POLL_PERIOD_S)
             if node.supervisor.state in ("FAULT", "HOLD"):
-                return node.supervisor.fault
+                return node.supervisor.fault or OPERATOR_STOP
             raise TrialError(f"start pose: {outcome}")
         self._supervisor.request("arm")
         for _ in node.take_samples():
@@ -271,7 +271,7 @@ class TrialRunner:
             if (told := self._told()) is not None:
                 judge.decide(told, time_s)
             if node.supervisor.state in ("STOPPING", "HOLD", "FAULT"):
-                judge.fault(node.supervisor.fault or node.supervisor.state, time_s)
+                judge.fault(node.supervisor.fault or OPERATOR_STOP, time_s)
             if time.monotonic() - last_sample_s > STILL_WITHOUT_SAMPLES_S:
                 raise TrialError(f"{ARM}/insertion: nothing received for {STILL_WITHOUT_SAMPLES_S:g} s")
             if judge.outcome is None:

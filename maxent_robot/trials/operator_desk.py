@@ -19,6 +19,10 @@ class ExperimentEndedError(MaxentRobotError):
     """The node that runs the experiment is to stop."""
 
 
+class OperatorStopError(MaxentRobotError):
+    """The operator stops what is going on between two trials."""
+
+
 @dataclass(frozen=True)
 class Told:
     """What the runner tells.
@@ -57,7 +61,7 @@ class OperatorDesk:
         """`begin`: without waiting for `start`."""
         self._condition = threading.Condition()
         self._goes_on, self._quits = begin, False
-        self._acknowledged, self._stopped = False, False
+        self._acknowledged, self._stopped, self._halted = False, False, False
         self._answer: bool | None = None
         self._told = Told()
 
@@ -83,13 +87,16 @@ class OperatorDesk:
             return True, "no further trial begins before the next start"
 
     def stop(self) -> tuple[bool, str]:
-        """Break off the trial under way, and wait before the next one."""
+        """Break off the trial under way, or what leads to it or from it, and wait before the next one."""
         with self._condition:
             self._goes_on = False
-            if self._told.phase != RUNNING:
-                return True, "no trial is under way; none begins before the next start"
-            self._stopped = True
-            return True, "the trial is broken off"
+            if self._told.phase == RUNNING:
+                self._stopped = True
+                return True, "the trial is broken off"
+            if self._told.phase in (PREPARING, CLEARING):
+                self._halted = True
+                return True, "the arm is stopped; the trial is attempted again at the next start"
+            return True, "no trial is under way; none begins before the next start"
 
     def acknowledge(self) -> tuple[bool, str]:
         """The cause of a fault is gone, and the arm may move."""
@@ -171,7 +178,10 @@ class OperatorDesk:
             self._condition.notify_all()
 
     def check(self) -> None:
-        """Raise ExperimentEndedError if the runner is to end."""
+        """Raise ExperimentEndedError if the runner is to end, OperatorStopError, once, if the operator stopped it."""
         with self._condition:
             if self._quits:
                 raise ExperimentEndedError("the experiment is ended from outside")
+            halted, self._halted = self._halted, False
+        if halted:
+            raise OperatorStopError("stopped by the operator")

@@ -19,6 +19,9 @@ OPERATOR = "operator"
 NOT_INSERTED = "not_inserted"
 FORCE_STOP = "force_stop"
 FAULT_PREFIX = "fault:"
+OPERATOR_STOP = "OPERATOR_STOP"
+_OF_FAULTS = {"FORCE": FORCE_STOP, OPERATOR_STOP: OPERATOR}
+"""Faults that are outcomes of their own."""
 
 
 @dataclass(frozen=True)
@@ -167,11 +170,12 @@ class InsertionJudge:
     def fault(self, name: str, t: float) -> str:
         """The supervisor stopped for fault `name` at `t`: it ends the trial unless the trial was decided before.
 
-        FORCE is the criterion's own limit, seen by the supervisor first: `force_stop`.
+        FORCE is the criterion's own limit, seen by the supervisor first: `force_stop`. A stop that somebody asked the
+        supervisor for is the operator's.
         """
         if self.outcome is not None:
             return self.outcome
-        return self._decide(FORCE_STOP if name == "FORCE" else f"{FAULT_PREFIX}{name}", t)
+        return self._decide(_OF_FAULTS.get(name, f"{FAULT_PREFIX}{name}"), t)
 
     def _seated(self, depth_m: float, lateral_m: float, tilt_rad: float) -> bool:
         c = self.criterion
