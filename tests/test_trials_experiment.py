@@ -22,7 +22,7 @@ from maxent_robot.trials.ledger import Ledger, LedgerError, ordered_results
 from maxent_robot.trials.outcome import TrialResult
 from maxent_robot.trials.schedule import ScheduledTrial, condition_labels, pairs_of, schedule, why_it_ends
 
-TWO = (Condition("a", "plug_insertion"), Condition("b", "plug_insertion", {"mode": "mean"}))
+TWO = (Condition("a", "plug_insertion", {"mode": "retry"}), Condition("b", "plug_insertion", {"mode": "mean"}))
 
 
 def experiment(**changes: object) -> Experiment:
@@ -83,7 +83,7 @@ def test_shuffled_orders_are_balanced_by_chance_only() -> None:
 
 
 def test_places_do_not_depend_on_what_is_compared() -> None:
-    three = experiment(conditions=(*TWO, Condition("c", "usb_insertion")))
+    three = experiment(conditions=(*TWO, Condition("c", "usb_insertion", {"mode": "mean"})))
     assert [t.seed for t in schedule(experiment())[::2]] == [t.seed for t in schedule(three)[::3]]
 
 
@@ -101,6 +101,10 @@ def test_a_blinded_operator_sees_letters_that_the_seed_has_shuffled() -> None:
         ({"conditions": [{"name": "a", "skill": "s"}], "sequential": {}}, "two conditions, but there are 1"),
         ({"conditions": [{"name": "a", "skill": "s"}], "judge": "reference"}, "seated_pose has 0 numbers"),
         ({"conditions": [{"name": "a", "skill": "s"}], "judge": "me"}, "'me' is not allowed"),
+        (
+            {"conditions": [{"name": "a", "skill": "s"}, {"name": "b", "skill": "s", "policy": {"mode": "mean"}}]},
+            "'a' lacks policy.mode, which another has",
+        ),
         ({"conditions": [{"name": "a", "skill": "s"}], "sequential": {"rates": [0.9, 0.9]}}, "two that differ"),
     ],
 )

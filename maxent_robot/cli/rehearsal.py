@@ -19,9 +19,11 @@ from maxent_robot.errors import ConfigError
 if TYPE_CHECKING:
     from rclpy.context import Context
 
-    from maxent_robot.bringup import LifecycleManager, NodeProcess, ProcessGroup
+    from maxent_robot.bringup import BringupError, LifecycleManager, NodeProcess, ProcessGroup
 
 START_TIMEOUT_S, STATUS_PERIOD_S = 60.0, 0.1
+_REVIVALS = 5
+"""Times that processes may die while they are brought up."""
 
 
 def output_directory(chosen: Path | None) -> Path:
@@ -152,14 +154,17 @@ def rehearsal(
         where = "" if domain_id is None else f" on ROS domain {domain_id}"
         print(f"starting {started}{where}", flush=True)
 
+        up = False
+
         def alive() -> None:
             interruption.check()
             for name, reason in group.ended().items():
-                if name not in revived:
+                if not up or name not in revived:
                     raise BringupError(f"{name}: {reason}")
 
         manager = stack.enter_context(LifecycleManager("", domain_id, alive, group.reason))
-        manager.bring_up(names, START_TIMEOUT_S)
+        _bring_up(group, manager, names, revived)
+        up = True
         context = rclpy.Context()
         rclpy.init(args=[], context=context, domain_id=domain_id)
         stack.callback(context.try_shutdown)
@@ -167,6 +172,37 @@ def rehearsal(
             yield Rehearsal(group, manager, context, alive)
         except ExternalShutdownException as error:
             raise KeyboardInterrupt from error
+
+
+def _bring_up(group: ProcessGroup, manager: LifecycleManager, names: Sequence[str], revived: Sequence[str]) -> None:
+    """Bring every process up; those that may die meanwhile are started again.
+
+    Raises:
+        BringupError: one did not come up, or died that must not, or died too often.
+    """
+    waiting, left = list(names), _REVIVALS
+    while waiting:
+        if (problem := _problem(manager, waiting[0])) is None:
+            del waiting[0]
+            continue
+        died = [name for name in group.ended() if name in revived]
+        left -= 1
+        if not died or not left:
+            raise problem
+        for name in died:
+            group.restart(name)
+        waiting += [name for name in died if name not in waiting]
+
+
+def _problem(manager: LifecycleManager, name: str) -> BringupError | None:
+    """Why a process could not be brought up; None if it could."""
+    from maxent_robot.bringup import BringupError
+
+    try:
+        manager.bring_up([name], START_TIMEOUT_S)
+    except BringupError as error:
+        return error
+    return None
 
 
 class StatusLine:

@@ -184,6 +184,7 @@ class ExperimentRunner:
             place=trial.place,
             attempt=attempt,
         )
+        self._runner.load(plan)
         self._publish_context(plan, bundle)
         result, series = self._runner.attempt(plan, self._progress)
         asked = self._experiment.judge == "operator" and result.outcome in (TIMEOUT, JAM)

@@ -158,7 +158,7 @@ class TrialRunner:
     def _prepare(self, plan: TrialPlan) -> Pose:
         """Load the skill, set the scene, and return the new estimate of the socket, T_base_socket."""
         node = self._node
-        self._load(plan)
+        self.load(plan)
         self._supervisor.make_ready()
         if not self._setup.simulated:
             node.wait(lambda: node.socket is not None and node.insertion is not None, "socket_pose and joint states")
@@ -177,21 +177,25 @@ class TrialRunner:
         assert node.socket is not None
         return node.socket
 
-    def _load(self, plan: TrialPlan) -> None:
+    def load(self, plan: TrialPlan) -> None:
         """Have the policy node run the plan's skill with its parameters, and the supervisor expect it."""
         wanted = {"skill": plan.skill, "connector": plan.connector, **plan.policy}
         if plan.skill == self._skill and not plan.policy:
             return
-        if plan.policy and self._node.parameters_of(POLICY, list(wanted)) == wanted:
-            self._skill = plan.skill
-            return
-        changed = (POLICY, SUPERVISOR) if plan.skill != self._skill else (POLICY,)
+        # They are asked: a node that died and came back has what it began with.
+        expects = {"skill": plan.skill}
+        changed = tuple(
+            name
+            for name, values in ((POLICY, wanted), (SUPERVISOR, expects))
+            if self._node.parameters_of(name, list(values)) != values
+        )
         for name in changed:
             for transition in ("deactivate", "cleanup"):
                 self._lifecycle.change(name, transition)
         if SUPERVISOR in changed:
-            self._node.set_parameters_of(SUPERVISOR, {"skill": plan.skill})
-        self._node.set_parameters_of(POLICY, wanted)
+            self._node.set_parameters_of(SUPERVISOR, expects)
+        if POLICY in changed:
+            self._node.set_parameters_of(POLICY, wanted)
         for name in reversed(changed):
             for transition in ("configure", "activate"):
                 self._lifecycle.change(name, transition)
