@@ -57,16 +57,21 @@ def build_parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in names:
         module = _module(name)
-        text = (module.__doc__ or "").strip()
-        sub = commands.add_parser(
-            name,
-            help=text.partition("\n")[0],
-            description=text,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(sub)
-        sub.set_defaults(run=module.run)
+        add_command(commands, name, module)
+        commands.choices[name].set_defaults(run=module.run)
     return parser
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, module: ModuleType) -> None:
+    """Add the parser of a command, whose module says in its docstring what it does."""
+    text = (module.__doc__ or "").strip()
+    parser = commands.add_parser(
+        name,
+        help=text.partition("\n")[0],
+        description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,17 +11,11 @@ ACTIONS = ("plan", "run", "report")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `maxent-robot trials`, one parser for each of its actions."""
+    from maxent_robot.cli.main import add_command
+
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name in ACTIONS:
-        module = _module(name)
-        text = (module.__doc__ or "").strip()
-        own = actions.add_parser(
-            name,
-            help=text.partition("\n")[0],
-            description=text,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        module.add_arguments(own)
+        add_command(actions, name, _module(name))
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -13,19 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Protocol
 
-from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import MaxentRobotError
-from maxent_robot.nodes.messages import diagnostic_values
 from maxent_robot.nodes.qos import LATCHED
-from maxent_robot.nodes.recorder_node import STATUS_TOPIC
 from maxent_robot.nodes.topics import CANDIDATE_TWIST
 from maxent_robot.nodes.trial_node import TrialNode, parameter_request
+from maxent_robot.nodes.trial_recording import RECORDER, TrialRecording
 from maxent_robot.nodes.trial_runner import POLICY, SUPERVISOR, TrialRunner, TrialSetup
-from maxent_robot.nodes.waiting_node import LATCHED_EVENTS, TrialError
+from maxent_robot.nodes.waiting_node import TrialError
 from maxent_robot.skill.bundle import MANIFEST_FILE, SkillBundle
 from maxent_robot.trials.experiment import Experiment
 from maxent_robot.trials.experiment_files import ExperimentFiles
@@ -46,11 +44,9 @@ from maxent_robot.trials.schedule import ScheduledTrial, why_it_ends
 from maxent_robot.trials.series import TrialSeries
 
 CONTEXT_TOPIC = "trials/context"
-RECORDER = "recorder"
 ACTIVE_TIMEOUT_S = 60.0
 RETRY_PAUSE_S = 1.0
 GHOST_TIMEOUT_S = 40.0
-RECORDER_CHECK_S = 1.0
 
 
 class NodeLifecycle(Protocol):
@@ -95,10 +91,7 @@ class ExperimentRunner:
         self._experiment: Experiment = ledger.experiment
         self._runner = TrialRunner(node, robot, lifecycle, setup, told=desk.decided)
         self._context_publisher = node.create_publisher(String, CONTEXT_TOPIC, LATCHED)
-        self._recorded = ""
-        self._parts = 1
-        self._checked_s = 0.0
-        node.read(DiagnosticStatus, STATUS_TOPIC, LATCHED_EVENTS, self._on_recorder)
+        self._recording = TrialRecording(node, files, ledger)
 
     def run(self) -> str:
         """Run to the end of the experiment; why it has ended.
@@ -173,7 +166,8 @@ class ExperimentRunner:
             f"{CANDIDATE_TWIST}: one publisher",
             GHOST_TIMEOUT_S,
         )
-        self._record(trial.number, attempt, 1)
+        self._wait_until_active(RECORDER)
+        self._recording.begin(trial.number, attempt)
         plan = TrialPlan(
             number=trial.number,
             skill=str(bundle.directory),
@@ -200,7 +194,7 @@ class ExperimentRunner:
                 f"trial {result.trial} ended by {result.outcome}: remove the cause, then acknowledge; the arm will move"
             )
         self._desk.tell(phase=CLEARING)
-        self._runner.clear()
+        self._runner.moves.clear()
 
     def _recover(self) -> None:
         """Stop whatever still runs, and clear the socket, as if a trial had just ended."""
@@ -213,9 +207,9 @@ class ExperimentRunner:
             )
         with contextlib.suppress(TrialError):
             node.wait(lambda: node.socket is not None and node.insertion is not None, "a pose of the socket", 2.0)
-        if self._runner.is_near_the_socket():
+        if self._runner.moves.is_near_the_socket():
             self._desk.tell(phase=CLEARING)
-            self._runner.clear()
+            self._runner.moves.clear()
             self._desk.tell(phase=PREPARING)
 
     def _wait_until_active(self, name: str) -> None:
@@ -237,28 +231,6 @@ class ExperimentRunner:
 
     def _progress(self, time_s: float, depth_m: float, force_n: float) -> None:
         self._desk.tell(phase=RUNNING, time_s=time_s, depth_m=depth_m, force_n=force_n)
-
-    # The recorder
-
-    def _record(self, trial: int, attempt: int, part: int) -> None:
-        self._wait_until_active(RECORDER)
-        path = self._files.recording(trial, attempt, part)
-        self._node.set_parameters_of(RECORDER, {"output": str(path.resolve())})
-        self._recorded, self._parts, self._checked_s = str(path.resolve()), part, time.monotonic()
-
-    def _on_recorder(self, message: DiagnosticStatus) -> None:
-        """A recorder that came back is idle: what it missed is noted, and it goes on in another file."""
-        output = diagnostic_values(message).get("output", "")
-        if output or not self._recorded or time.monotonic() - self._checked_s < RECORDER_CHECK_S:
-            return
-        self._checked_s = time.monotonic()
-        told = self._desk.told
-        path = self._files.recording(told.trial, told.attempt, self._parts + 1)
-        self._parts, self._recorded = self._parts + 1, str(path.resolve())
-        self._ledger.note(
-            f"trial {told.trial}, attempt {told.attempt}: the recorder came back, and goes on in {path.name}"
-        )
-        self._node.send_parameters_to(RECORDER, {"output": str(path.resolve())})
 
     def _publish_context(self, plan: TrialPlan, bundle: SkillBundle) -> None:
         """What the recording of a trial needs to be understood on its own."""
@@ -300,7 +272,7 @@ class ExperimentRunner:
 
     def _leave(self) -> None:
         """Ask the arm to stop and the recorder to close its file, if they still listen."""
-        self._recorded = ""
+        self._recording.end()
         with contextlib.suppress(MaxentRobotError):
             self._node.ask_at_last(
                 {

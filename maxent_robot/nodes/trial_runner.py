@@ -13,6 +13,7 @@ import numpy as np
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
+from maxent_robot.nodes.arm_moves import ArmMoves
 from maxent_robot.nodes.supervisor_client import READY_TIMEOUT_S, SupervisorClient
 from maxent_robot.nodes.trial_node import TrialNode
 from maxent_robot.nodes.waiting_node import POLL_PERIOD_S, TrialError
@@ -23,7 +24,6 @@ from maxent_robot.trials.protocol import (
     TrialPlan,
     insertion_coordinates,
     pose_error,
-    retreat,
     sample_start,
 )
 from maxent_robot.trials.series import TrialSeries
@@ -31,18 +31,9 @@ from maxent_robot.trials.statistics import summarise
 
 SUPERVISOR, POLICY, ARM = "supervisor", "policy", "sim_arm"
 
-RETREAT_M = 0.04
 TARE_S = 0.25
 STILL_WITHOUT_SAMPLES_S = 2.0
 """Time without a sample of the plug's pose after which the trial cannot be judged."""
-
-_MOVES = 3
-"""Attempts at a move before the series is given up."""
-_NEAR_M, _NEAR_RAD = 0.010, 0.09
-"""Close enough for a move that only leads to or from a trial: friction leaves a compliant arm short of its target."""
-_ROCKING_RAD = 0.06
-_ROCKING = 2 * ((1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
-"""Turns about the axes of the TCP, of which each pull at a plug that does not come out has one."""
 
 Progress = Callable[[float, float, float], None]
 """Called during a trial with the time in s, the depth in m and the force in N."""
@@ -90,6 +81,7 @@ class TrialRunner:
         """
         self._node = node
         self._supervisor = SupervisorClient(node, lambda: node.supervisor, SUPERVISOR)
+        self.moves = ArmMoves(node, self._supervisor)
         self._lifecycle = lifecycle
         self._setup = setup
         self._filter = WrenchFilter(robot.tool.mass, robot.tool.center_of_mass, setup.criterion.force_window_s)
@@ -99,9 +91,9 @@ class TrialRunner:
         self._told = told
 
     def run(self, plan: TrialPlan, progress: Progress | None = None) -> tuple[TrialResult, TrialSeries]:
-        """`attempt` a trial, then `clear` the arm from the socket; raises what these do."""
+        """`attempt` a trial, then clear the arm from the socket; raises what these do."""
         done = self.attempt(plan, progress)
-        self.clear()
+        self.moves.clear()
         return done
 
     def attempt(self, plan: TrialPlan, progress: Progress | None = None) -> tuple[TrialResult, TrialSeries]:
@@ -169,7 +161,7 @@ class TrialRunner:
         node.set_parameters_of(ARM, {"connector": plan.connector, "scenario_seed": plan.seed})
         done, reason = node.trigger(f"{ARM}/new_scenario")
         if not done:  # the arm stands where the new socket would be
-            self._move(self._park)
+            self.moves.go(self._park)
             done, reason = node.trigger(f"{ARM}/new_scenario")
         if not done:
             raise TrialError(f"{ARM}/new_scenario refused connector {plan.connector}, seed {plan.seed}: {reason}")
@@ -201,28 +193,11 @@ class TrialRunner:
                 self._lifecycle.change(name, transition)
         self._skill = plan.skill
 
-    def _move(self, goal: Pose) -> None:
-        """Move, making ready again after a fault on the way."""
-        outcome = ""
-        for _ in range(_MOVES):
-            self._supervisor.make_ready()
-            outcome = self._move_near(goal)
-            if not outcome:
-                return
-        raise TrialError(f"{SUPERVISOR}/move_target: {outcome}")
-
-    def _move_near(self, goal: Pose) -> str:
-        """Move once; an empty string when the arm is then at the goal or near it, otherwise why not."""
-        outcome = self._node.move(goal)
-        distance, angle = pose_error(goal, self._node.tcp)
-        near = distance <= _NEAR_M and angle <= _NEAR_RAD
-        return "" if outcome == "reached" or (near and self._node.supervisor.state == "ARMED") else outcome
-
     def _approach(self, start: Pose) -> str:
         """Go to the start pose and tare there; returns the fault that came up on the way, or an empty string."""
         node = self._node
         self._supervisor.make_ready()
-        outcome = self._move_near(start)
+        outcome = self.moves.near(start)
         if outcome:
             node.pause(5 * POLL_PERIOD_S)
             if node.supervisor.state in ("FAULT", "HOLD"):
@@ -291,35 +266,6 @@ class TrialRunner:
     def _add_wrenches(self, wrenches: tuple[tuple[float, np.ndarray], ...]) -> None:
         for stamp_s, wrench in wrenches:
             self._filter.add(stamp_s, wrench)
-
-    def is_near_the_socket(self) -> bool:
-        """Whether the plug is in the socket or close to it, as far as is known."""
-        socket = self._node.socket
-        if socket is None:
-            return False
-        depth, lateral, _ = insertion_coordinates(socket.inverse() @ self._node.tcp)
-        return depth > -0.5 * RETREAT_M and lateral < RETREAT_M
-
-    def clear(self) -> None:
-        """Back out along the socket's axis, with the orientation as it is; a plug that is wedged is rocked loose
-        while it is pulled.
-
-        Raises:
-            TrialError: it does not come out.
-        """
-        socket = self._node.socket
-        if socket is None:
-            raise TrialError("socket_pose: no pose received")
-        self._supervisor.make_ready()
-        outcome = self._move_near(retreat(self._node.tcp, socket, RETREAT_M))
-        for axis in _ROCKING:
-            if not outcome:
-                return
-            self._supervisor.make_ready()
-            turn = Pose.from_rotvec(np.zeros(3), _ROCKING_RAD * np.array(axis))
-            outcome = self._move_near(retreat(self._node.tcp @ turn, socket, RETREAT_M))
-        if outcome:
-            raise TrialError(f"{SUPERVISOR}/move_target: the plug does not come out: {outcome}")
 
 
 class _Trace:

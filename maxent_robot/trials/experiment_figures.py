@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from maxent_robot.trials.outcome import FAULT_PREFIX, OPERATOR, SuccessCriterion, TrialResult
 from maxent_robot.trials.plotting import (
     CONNECTOR_COLOURS,
-    INK,
     MUTED,
     OUTCOME_COLOURS,
     new_figure,
     outcome_colour,
+    rates_figure,
     save_figures,
 )
 from maxent_robot.trials.series import TrialSeries
-from maxent_robot.trials.statistics import wilson_interval
 from maxent_robot.trials.survival import survival_curve
 
 if TYPE_CHECKING:
@@ -93,24 +92,9 @@ def time_to_insertion(
 
 def _success(trials: Trials) -> Figure:
     colours = condition_colours(list(trials))
-    figure, axes = new_figure(0.75 + 0.42 * len(trials))
-    ax: Axes = axes[0, 0]
-    for row, (name, results) in enumerate(trials.items()):
-        k, n = sum(result.succeeded for result in results), len(results)
-        low, high = wilson_interval(k, n)
-        colour = colours[name]
-        ax.plot([100 * low, 100 * high], [row, row], color=colour, linewidth=7, alpha=0.28, solid_capstyle="round")
-        if n:
-            ax.plot(100 * k / n, row, "o", color=colour, markersize=9, clip_on=False, zorder=5)
-        ax.text(103, row, f"{k} of {n}    {100 * low:.0f} to {100 * high:.0f} %", va="center", ha="left", color=INK)
-    ax.set_yticks(range(len(trials)), list(trials), color=INK, fontsize=9.5)
-    ax.set(
-        xlim=(0, 100), ylim=(len(trials) - 0.5, -0.5), xlabel="inserted, % (dot) with its 95 % Wilson interval (bar)"
+    return rates_figure(
+        {name: (colours[name], sum(r.succeeded for r in results), len(results)) for name, results in trials.items()}
     )
-    ax.tick_params(axis="y", pad=12)
-    ax.spines["left"].set_visible(False)
-    ax.grid(visible=False, axis="y")
-    return figure
 
 
 def _survival(trials: Trials, criterion: SuccessCriterion) -> Figure:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from maxent_robot.trials.comparison import paired_difference
 from maxent_robot.trials.experiment import Experiment
 from maxent_robot.trials.experiment_figures import (
     MAX_FAILURES,
     Trials,
     condition_colours,
     failed,
-    time_to_insertion,
     write_experiment_figures,
     write_gap_figure,
 )
 from maxent_robot.trials.experiment_files import ExperimentFiles
+from maxent_robot.trials.experiment_summary import summarise_experiment
 from maxent_robot.trials.gap import gap_figures
 from maxent_robot.trials.ledger import Ledger, ordered_results, protocol_sha256
 from maxent_robot.trials.outcome import SUCCESS
@@ -34,11 +31,8 @@ from maxent_robot.trials.report_page import (
     picture,
     render,
     require_report_libraries,
+    starts_text,
 )
-from maxent_robot.trials.schedule import pairs_of, why_it_ends
-from maxent_robot.trials.statistics import mcnemar_exact
-from maxent_robot.trials.summary import summarise_trials
-from maxent_robot.trials.survival import log_rank_test
 
 REPORT_FILE, FIGURES_DIRECTORY = "report.html", "figures"
 SHOWN_CHANNELS = 10
@@ -62,7 +56,7 @@ def write_experiment_report(directory: Path, beside: Path | None = None) -> tupl
         results = ordered_results(ledger)
         if not results:
             raise ReportError(f"{files.ledger}: no trial has an outcome, so there is nothing to report")
-        figures = experiment_figures(ledger)
+        figures = summarise_experiment(ledger)
         trials: Trials = {c.name: [r for r in results if r.condition == c.name] for c in experiment.conditions}
         place = directory / FIGURES_DIRECTORY
         place.mkdir(exist_ok=True)
@@ -83,65 +77,6 @@ def write_experiment_report(directory: Path, beside: Path | None = None) -> tupl
     target = directory / REPORT_FILE
     target.write_text(page, encoding="utf-8")
     return target, figures
-
-
-def experiment_figures(ledger: Ledger) -> dict[str, Any]:
-    """Everything that the report says in numbers.
-
-    Keys: `name`, `planned`, `done`, `ended` (why; empty while it goes on), `interrupted_attempts`; `conditions`, the
-    figures of `summarise_trials` by name; `comparisons`, for each pair of conditions `first`, `second`, `pairs`, and
-    `success`, `time_s`, `peak_force_n` with the counts, differences, intervals and p-values, and `log_rank_p`.
-    """
-    experiment = ledger.experiment
-    results = ordered_results(ledger)
-    names = [condition.name for condition in experiment.conditions]
-    return {
-        "name": experiment.name,
-        "planned": len(ledger.trials),
-        "done": len(results),
-        "ended": why_it_ends(experiment, ledger.trials, ledger.results, ledger.interruptions),
-        "interrupted_attempts": ledger.interruptions,
-        "conditions": {name: summarise_trials([r for r in results if r.condition == name]) for name in names},
-        "comparisons": [_compare(ledger, first, second) for first, second in itertools.combinations(names, 2)],
-    }
-
-
-def _compare(ledger: Ledger, first: str, second: str) -> dict[str, Any]:
-    pairs = pairs_of(ledger.trials, ledger.results, first, second)
-    one, other = [a for a, _ in pairs], [b for _, b in pairs]
-    success = mcnemar_exact([r.succeeded for r in one], [r.succeeded for r in other])
-    criterion = ledger.experiment.criterion
-    times = [[r.time_s if r.succeeded else math.inf for r in rows] for rows in (one, other)]
-    forces = [[r.peak_force_n for r in rows] for rows in (one, other)]
-    return {
-        "first": first,
-        "second": second,
-        "pairs": len(pairs),
-        "success": {
-            "both": success.both,
-            "only_first": success.only_first,
-            "only_second": success.only_second,
-            "neither": success.neither,
-            "difference": success.difference,
-            "p": success.p_value,
-        },
-        "time_s": _difference(*times),
-        "peak_force_n": _difference(*forces),
-        "log_rank_p": log_rank_test(time_to_insertion(one, criterion), time_to_insertion(other, criterion)),
-    }
-
-
-def _difference(first: Sequence[float], second: Sequence[float]) -> dict[str, Any]:
-    found = paired_difference(first, second)
-    interval = [None if math.isnan(bound) else bound for bound in (found.low, found.high)]
-    return {
-        "count": found.count,
-        "median": None if math.isnan(found.median) else found.median,
-        "interval": interval,
-        "larger": found.larger,
-        "smaller": found.smaller,
-        "p": found.p_value,
-    }
 
 
 def _content(
@@ -184,7 +119,7 @@ def _content(
         "conduct": _conduct(figures, sessions),
         "notes": [(time[:19].replace("T", " "), text) for time, text in ledger.notes],
         "sessions": sessions,
-        "starts": _starts(experiment),
+        "starts": starts_text(experiment.start),
         "versions": {**last.versions, **last.machine},
         "limits": list(_limits(experiment, last)),
     }
@@ -268,15 +203,6 @@ def _conduct(figures: Mapping[str, Any], sessions: Sequence[SessionRecord]) -> s
     attempts = "attempt was" if broken == 1 else "attempts were"
     tried = f" {broken} {attempts} interrupted before an outcome, and made again." if broken else ""
     return f"{figures['done']} of {figures['planned']} planned trials {times}: {ended}.{tried}"
-
-
-def _starts(experiment: Experiment) -> str:
-    s = experiment.start
-    return (
-        f"up to {mm(s.lateral_m)} mm off the estimated axis, {mm(s.height_min_m)} to {mm(s.height_max_m)} mm above "
-        f"the estimated mouth, tilted by up to {math.degrees(s.tilt_rad):.3g}°, "
-        f"turned by up to {math.degrees(s.yaw_rad):.3g}°"
-    )
 
 
 def _limits(experiment: Experiment, session: SessionRecord) -> Iterator[str]:

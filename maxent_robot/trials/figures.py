@@ -21,10 +21,10 @@ from maxent_robot.trials.plotting import (
     OUTCOME_COLOURS,
     new_figure,
     outcome_colour,
+    rates_figure,
     save_figures,
 )
 from maxent_robot.trials.series import TrialSeries
-from maxent_robot.trials.statistics import wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,26 +55,12 @@ def _connectors(trials: Sequence[TrialResult]) -> dict[str, str]:
 
 
 def _success(trials: Sequence[TrialResult]) -> Figure:
-    """Success rates with their intervals: overall, then each connector."""
-    colours = {"all trials": INK, **_connectors(trials)}
-    figure, axes = new_figure(0.75 + 0.42 * len(colours))
-    ax: Axes = axes[0, 0]
-    for row, (name, colour) in enumerate(colours.items()):
+    """Overall, then each connector."""
+    groups = {}
+    for name, colour in {"all trials": INK, **_connectors(trials)}.items():
         chosen = [t for t in trials if name == "all trials" or t.connector == name]
-        inserted = sum(t.succeeded for t in chosen)
-        low, high = wilson_interval(inserted, len(chosen))
-        ax.plot([100 * low, 100 * high], [row, row], color=colour, linewidth=7, alpha=0.28, solid_capstyle="round")
-        if chosen:
-            ax.plot(100 * inserted / len(chosen), row, "o", color=colour, markersize=9, clip_on=False, zorder=5)
-        text = f"{inserted} of {len(chosen)}    {100 * low:.0f} to {100 * high:.0f} %"
-        ax.text(103, row, text, va="center", ha="left", color=INK)
-    ax.set_yticks(range(len(colours)), list(colours), color=INK, fontsize=9.5)
-    ax.set(xlim=(0, 100), ylim=(len(colours) - 0.5, -0.5))
-    ax.tick_params(axis="y", pad=12)
-    ax.set_xlabel("inserted, % (dot) with its 95 % Wilson interval (bar)")
-    ax.spines["left"].set_visible(False)
-    ax.grid(visible=False, axis="y")
-    return figure
+        groups[name] = colour, sum(t.succeeded for t in chosen), len(chosen)
+    return rates_figure(groups)
 
 
 def _distributions(trials: Sequence[TrialResult], criterion: SuccessCriterion) -> Figure:

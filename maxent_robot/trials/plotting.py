@@ -15,6 +15,7 @@ from maxent_robot.trials.outcome import (
     SUCCESS,
     TIMEOUT,
 )
+from maxent_robot.trials.statistics import wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -100,3 +101,23 @@ def new_figure(height_in: float, rows: int = 1, columns: int = 1, **options: Any
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def rates_figure(groups: Mapping[str, tuple[str, int, int]]) -> Figure:
+    """Success rates with their intervals: for each name a colour, the number inserted, and of how many."""
+    figure, axes = new_figure(0.75 + 0.42 * len(groups))
+    ax = axes[0, 0]
+    for row, (colour, inserted, count) in enumerate(groups.values()):
+        low, high = wilson_interval(inserted, count)
+        ax.plot([100 * low, 100 * high], [row, row], color=colour, linewidth=7, alpha=0.28, solid_capstyle="round")
+        if count:
+            ax.plot(100 * inserted / count, row, "o", color=colour, markersize=9, clip_on=False, zorder=5)
+        text = f"{inserted} of {count}    {100 * low:.0f} to {100 * high:.0f} %"
+        ax.text(103, row, text, va="center", ha="left", color=INK)
+    ax.set_yticks(range(len(groups)), list(groups), color=INK, fontsize=9.5)
+    ax.set(xlim=(0, 100), ylim=(len(groups) - 0.5, -0.5))
+    ax.tick_params(axis="y", pad=12)
+    ax.set_xlabel("inserted, % (dot) with its 95 % Wilson interval (bar)")
+    ax.spines["left"].set_visible(False)
+    ax.grid(visible=False, axis="y")
+    return figure

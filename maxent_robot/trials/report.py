@@ -20,13 +20,13 @@ from maxent_robot.trials.report_page import (
     NONE,
     ReportError,
     interval,
-    mm,
     number,
     percent,
     picture,
     render,
     require_report_libraries,
     skill_summary,
+    starts_text,
 )
 from maxent_robot.trials.series import TrialSeries, read_series
 from maxent_robot.trials.summary import summarise_trials
@@ -89,7 +89,7 @@ def _content(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries], r
             {"name": name, "count": count, "trials": sum(bool(t.interventions.get(name)) for t in trials)}
             for name, count in sorted(figures["interventions"].items(), key=lambda item: -item[1])
         ],
-        "starts": _starts(run),
+        "starts": starts_text(run.start),
         "limits": _limits(figures, run),
     }
 
@@ -148,15 +148,6 @@ def _cards(figures: Mapping[str, Any], run: RunRecord) -> Iterator[dict[str, str
         "unit": "N",
         "note": "over all trials, 10 ms mean, with sensor noise",
     }
-
-
-def _starts(run: RunRecord) -> str:
-    s = run.start
-    return (
-        f"up to {mm(s.lateral_m)} mm off the estimated axis, {mm(s.height_min_m)} to {mm(s.height_max_m)} mm above "
-        f"the estimated mouth, tilted by up to {math.degrees(s.tilt_rad):.3g}°, "
-        f"turned by up to {math.degrees(s.yaw_rad):.3g}°"
-    )
 
 
 def _limits(figures: Mapping[str, Any], run: RunRecord) -> Iterator[str]:

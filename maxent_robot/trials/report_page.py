@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from maxent_robot.errors import MaxentRobotError
+from maxent_robot.trials.experiment_template import EXPERIMENT
 from maxent_robot.trials.plotting import outcome_colour
+from maxent_robot.trials.protocol import StartRange
 from maxent_robot.trials.provenance import SkillRecord
-from maxent_robot.trials.report_template import BASE, EXPERIMENT, SERIES
+from maxent_robot.trials.report_template import BASE, SERIES
 
 NONE = "\N{EN DASH}"
 
@@ -109,3 +111,12 @@ def skill_summary(skill: SkillRecord) -> dict[str, Any]:
             and {"success", "success_interval", "time_s", "peak_force_n"} <= set(figures)
         },
     }
+
+
+def starts_text(start: StartRange) -> str:
+    """Where trials start, in words."""
+    return (
+        f"up to {mm(start.lateral_m)} mm off the estimated axis, {mm(start.height_min_m)} to "
+        f"{mm(start.height_max_m)} mm above the estimated mouth, tilted by up to {math.degrees(start.tilt_rad):.3g}°, "
+        f"turned by up to {math.degrees(start.yaw_rad):.3g}°"
+    )
