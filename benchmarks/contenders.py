@@ -72,7 +72,7 @@ EQUAL_SETTINGS = {
     "trainer.update_ratio": "1.0",
     "trainer.warmup_steps": str(LEARNING_STARTS),
 }
-# Half of the usual entropy constraint, E[-log pi] >= -|A| / 2, and more random steps: what jaxrl's SAC does.
+# The entropy sought is -n/2 for n actions in place of -n, after more random steps: what jaxrl's SAC does.
 HALF_ENTROPY = {"learner.target_entropy_per_action": "-0.5"}
 RANDOM_STEPS = {"trainer.warmup_steps": "10000"}
 # Our contenders: the algorithm, and what is set beside what the package ships for it.
