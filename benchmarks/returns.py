@@ -58,8 +58,9 @@ machine and settings of each.
 
 Stable-Baselines3 runs with its default settings: 256 x 256, batch 256, one update a step, `learning_starts` 100. *Equal
 settings* are the same for our SAC; CrossQ has what the package ships for it (`config/train/gymnasium_crossq.yaml`).
-With *half the entropy* the constraint is E[-log pi] >= -n/2 for n actions in place of -n (and SAC has 10 000 random steps), as
-in jaxrl. One thread a run. A score is the mean of the last three evaluations, of ten episodes each with the mean action."""
+With *half the entropy* the constraint is E[-log pi] >= -n/2 for n actions in place of -n (and SAC has 10 000 random
+steps), as in jaxrl. One thread a run. A score is the mean of the last three evaluations, of ten episodes each with the
+mean action."""
 
 
 def make_plan() -> list[Run]:
