@@ -78,13 +78,23 @@ def test_the_bars_of_a_composition_compare_it_with_the_insertion_alone_and_with_
         assert not bars(worse)["met"]
 
 
+def rounded(tree: Any) -> Any:
+    """Nested data with its numbers to twelve digits: another library's last digit is not another figure."""
+    if isinstance(tree, dict):
+        return {key: rounded(value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [rounded(value) for value in tree]
+    return float(f"{tree:.12g}") if isinstance(tree, float) else tree
+
+
 def test_the_page_of_the_committed_results_is_what_the_figures_say() -> None:
     results = share_directory() / "benchmarks" / "results" / "composition_plug.json"
     document = json.loads(results.read_text(encoding="utf-8"))
     assert composition_plug_page.page(document) == results.with_suffix(".md").read_text(encoding="utf-8")
     runs = {name: [row for row in document["episodes"] if row["method"] == name] for name in document["methods"]}
     assert list(runs) == [method.name for method in composition_plug.METHODS]
-    assert {name: composition_plug_page.figures(rows) for name, rows in runs.items()} == document["methods"]
+    figures = {name: composition_plug_page.figures(rows) for name, rows in runs.items()}
+    assert rounded(figures) == rounded(document["methods"])
     assert composition_plug_page.bars(document["methods"], runs) == document["bars"]
     assert document["bars"]["met"]
 

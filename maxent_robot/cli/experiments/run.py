@@ -106,7 +106,7 @@ def _complete(experiment: Experiment) -> Experiment:
     """With paths that lead there from anywhere, and the depths of the connectors.
 
     Raises:
-        ConfigError: no such skill, or a connector whose depth nobody knows.
+        ConfigError: no such skill, or one that does not insert.
     """
     from maxent_robot.paths import find_skill
     from maxent_robot.skill.bundle import load_bundle
@@ -115,7 +115,10 @@ def _complete(experiment: Experiment) -> Experiment:
     depths, conditions = dict(experiment.depth_m), []
     for condition in experiment.conditions:
         path = find_skill(condition.skill)
-        connector = load_bundle(path).manifest.connector
+        manifest = load_bundle(path).manifest
+        if not manifest.layout.inserts:
+            raise ConfigError(f"conditions: {condition.name!r} has skill '{manifest.name}', which does not insert")
+        connector = manifest.connector
         if connector not in depths and connector in CONNECTORS:
             depths[connector] = CONNECTORS[connector].depth
         named = path.name == condition.skill
