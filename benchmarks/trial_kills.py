@@ -31,7 +31,6 @@ from provenance import ROOT, provenance
 from maxent_robot.config import to_mapping
 from maxent_robot.trials.experiment import load_experiment
 from maxent_robot.trials.experiment_files import ExperimentFiles
-from maxent_robot.trials.ledger import Ledger
 from maxent_robot.trials.table import read_trials
 
 RESULTS = ROOT / "benchmarks" / "results" / "trial_kills.json"
@@ -123,33 +122,24 @@ def run_with_kills(
 def verdict(output: Path) -> dict[str, Any]:
     """What lies in the directory of an experiment that has ended."""
     files = ExperimentFiles(output)
-    experiment = files.experiment()
     ends = Counter(
         json.loads(line)["trial"] for line in files.ledger.read_text().splitlines() if '"event": "end"' in line
     )
-    with Ledger(files.ledger, experiment) as ledger:
-        planned = [trial.number for trial in ledger.trials]
-        outcomes = Counter(result.outcome for result in ledger.results.values())
-        unreadable = [
-            str(path.name)
-            for result in ledger.results.values()
-            for path in [files.recording(result.trial, result.attempt)]
-            if not readable(path)
-        ]
-        seriesless = sorted(set(ledger.results) - set(files.read_series(ledger)))
-        interruptions = ledger.interruptions
-        notes = [text for _, text in ledger.notes]
+    ledger = files.read_ledger()
+    planned = [trial.number for trial in ledger.trials]
+    outcomes = Counter(result.outcome for result in ledger.results.values())
+    recordings = [files.recording(result.trial, result.attempt) for result in ledger.results.values()]
     rows = [result.trial for result in read_trials(files.table)]
     return {
         "planned": len(planned),
         "lost": [number for number in planned if not ends[number]],
         "doubled": [number for number, count in ends.items() if count > 1],
         "table_differs": rows != planned,
-        "unreadable_recordings": unreadable,
-        "without_series": seriesless,
-        "interrupted_attempts": interruptions,
+        "unreadable_recordings": [path.name for path in recordings if not readable(path)],
+        "without_series": sorted(set(ledger.results) - set(files.read_series(ledger))),
+        "interrupted_attempts": ledger.interruptions,
         "outcomes": dict(outcomes),
-        "notes": notes,
+        "notes": [text for _, text in ledger.notes],
     }
 
 

@@ -169,6 +169,22 @@ def test_a_ledger_of_another_protocol_or_a_damaged_one_is_refused(tmp_path: Path
         Ledger(path, experiment())
 
 
+def test_who_only_looks_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    with pytest.raises(LedgerError, match="no trial was begun"):
+        Ledger(path, experiment(), read_only=True)
+    assert not path.exists()
+    with Ledger(path, experiment()) as ledger:
+        trial = ledger.trials[0]
+        ledger.end(result(trial, attempt=ledger.begin(trial)))
+    with path.open("ab") as file:
+        file.write(b'{"event": "beg')  # the runner is in the middle of a line
+    before = path.read_bytes()
+    looked = Ledger(path, experiment(), read_only=True)
+    assert looked.results == ledger.results
+    assert path.read_bytes() == before
+
+
 WRITER = """
 import sys
 sys.path.insert(0, "tests")

@@ -94,7 +94,6 @@ def recording_paths(places: Sequence[Path]) -> list[Path]:
         ConfigError: neither, or none.
     """
     from maxent_robot.trials.experiment_files import ExperimentFiles
-    from maxent_robot.trials.ledger import Ledger
 
     paths: list[Path] = []
     for place in places:
@@ -102,9 +101,9 @@ def recording_paths(places: Sequence[Path]) -> list[Path]:
         if place.is_file():
             paths.append(place)
         elif files.exists():
-            with Ledger(files.ledger, files.experiment()) as ledger:
-                kept = (files.recording(number, result.attempt) for number, result in sorted(ledger.results.items()))
-                paths += [path for path in kept if path.is_file()]
+            results = files.read_ledger().results
+            kept = (files.recording(number, results[number].attempt) for number in sorted(results))
+            paths += [path for path in kept if path.is_file()]
         else:
             raise ConfigError(f"'{place}' is neither a recording nor the directory of an experiment")
     if len(paths) < GROUPS:

@@ -65,6 +65,14 @@ class ExperimentFiles:
         """
         return load_config(self.protocol, Experiment)
 
+    def read_ledger(self) -> Ledger:
+        """What has been run so far, to look at, also while it is being run.
+
+        Raises:
+            ConfigError, LedgerError: there is none, or it is damaged.
+        """
+        return Ledger(self.ledger, self.experiment(), read_only=True)
+
     def recording(self, trial: int, attempt: int, part: int = 1) -> Path:
         """Where the messages of an attempt go; a recorder that died and came back begins another part."""
         suffix = "" if part == 1 else f"_part{part}"

@@ -19,7 +19,7 @@ from maxent_robot.trials.experiment_figures import (
 from maxent_robot.trials.experiment_files import ExperimentFiles
 from maxent_robot.trials.experiment_summary import summarise_experiment
 from maxent_robot.trials.gap import gap_figures
-from maxent_robot.trials.ledger import Ledger, ordered_results, protocol_sha256
+from maxent_robot.trials.ledger import Ledger, protocol_sha256, results_by_condition
 from maxent_robot.trials.outcome import SUCCESS
 from maxent_robot.trials.provenance import SessionRecord, read_sessions
 from maxent_robot.trials.report_page import (
@@ -51,24 +51,22 @@ def write_experiment_report(directory: Path, beside: Path | None = None) -> tupl
     """
     require_report_libraries()
     files = ExperimentFiles(directory)
-    experiment = files.experiment()
-    with Ledger(files.ledger, experiment) as ledger:
-        results = ordered_results(ledger)
-        if not results:
-            raise ReportError(f"{files.ledger}: no trial has an outcome, so there is nothing to report")
-        figures = summarise_experiment(ledger)
-        trials: Trials = {c.name: [r for r in results if r.condition == c.name] for c in experiment.conditions}
-        place = directory / FIGURES_DIRECTORY
-        place.mkdir(exist_ok=True)
-        plots = write_experiment_figures(place, trials, files.read_series(ledger), experiment.criterion)
-        content = _content(ledger, figures, trials, read_sessions(files.sessions)) | {"gap": None}
+    ledger = files.read_ledger()
+    criterion = ledger.experiment.criterion
+    trials = results_by_condition(ledger)
+    if not ledger.results:
+        raise ReportError(f"{files.ledger}: no trial has an outcome, so there is nothing to report")
+    figures = summarise_experiment(ledger)
+    place = directory / FIGURES_DIRECTORY
+    place.mkdir(exist_ok=True)
+    plots = write_experiment_figures(place, trials, files.read_series(ledger), criterion)
+    content = _content(ledger, figures, trials, read_sessions(files.sessions)) | {"gap": None}
     if beside is not None:
         other = ExperimentFiles(beside)
-        figures["gap"] = gap_figures(files, other)
+        simulated = results_by_condition(other.read_ledger())
+        figures["gap"] = gap_figures(files, trials, other, simulated)
         content["gap"] = _gap(figures["gap"], str(beside))
-        with Ledger(other.ledger, other.experiment()) as simulated:
-            there = {name: [r for r in ordered_results(simulated) if r.condition == name] for name in trials}
-        plots |= write_gap_figure(place, trials, there, experiment.criterion)
+        plots |= write_gap_figure(place, trials, simulated, criterion)
     names = {
         "figure": lambda name: picture(name, plots),
         "recording": lambda result: files.recording(result.trial, result.attempt).name,

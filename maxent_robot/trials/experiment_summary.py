@@ -9,7 +9,7 @@ from typing import Any
 
 from maxent_robot.trials.comparison import paired_difference
 from maxent_robot.trials.experiment_figures import time_to_insertion
-from maxent_robot.trials.ledger import Ledger, ordered_results
+from maxent_robot.trials.ledger import Ledger, results_by_condition
 from maxent_robot.trials.schedule import pairs_of, why_it_ends
 from maxent_robot.trials.statistics import mcnemar_exact
 from maxent_robot.trials.summary import summarise_trials
@@ -24,16 +24,15 @@ def summarise_experiment(ledger: Ledger) -> dict[str, Any]:
     `success`, `time_s`, `peak_force_n` with the counts, differences, intervals and p-values, and `log_rank_p`.
     """
     experiment = ledger.experiment
-    results = ordered_results(ledger)
-    names = [condition.name for condition in experiment.conditions]
+    by_condition = results_by_condition(ledger)
     return {
         "name": experiment.name,
         "planned": len(ledger.trials),
-        "done": len(results),
+        "done": len(ledger.results),
         "ended": why_it_ends(experiment, ledger.trials, ledger.results, ledger.interruptions),
         "interrupted_attempts": ledger.interruptions,
-        "conditions": {name: summarise_trials([r for r in results if r.condition == name]) for name in names},
-        "comparisons": [_compare(ledger, first, second) for first, second in itertools.combinations(names, 2)],
+        "conditions": {name: summarise_trials(results) for name, results in by_condition.items()},
+        "comparisons": [_compare(ledger, first, second) for first, second in itertools.combinations(by_condition, 2)],
     }
 
 

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxent_robot.skill.observation import FRAME_SIZE, OBSERVATION_FIELDS
-from maxent_robot.trials.experiment import Experiment
 from maxent_robot.trials.experiment_files import ExperimentFiles
-from maxent_robot.trials.ledger import Ledger, ordered_results
 from maxent_robot.trials.outcome import TrialResult
 from maxent_robot.trials.recordings import newest_frames
 from maxent_robot.trials.statistics import StatisticsError, summarise, wilson_interval
@@ -115,42 +113,42 @@ def observation_drift(arm: Array, simulation: Array) -> list[ChannelDrift]:
     return sorted(drifts, key=lambda drift: -drift.distance)
 
 
-def gap_figures(arm: ExperimentFiles, simulation: ExperimentFiles) -> dict[str, Any]:
+def gap_figures(
+    arm: ExperimentFiles,
+    on_arm: Mapping[str, Sequence[TrialResult]],
+    simulation: ExperimentFiles,
+    simulated: Mapping[str, Sequence[TrialResult]],
+) -> dict[str, Any]:
     """The gap as plain data: `conditions` by name, each with `arm`, `simulation`, their `success` difference, `time_s`
     and `peak_force_n` with medians and a Mann-Whitney p-value; and `drift`, the channels, the farthest first.
 
+    Args:
+        arm, simulation: where the recordings are.
+        on_arm, simulated: results by condition.
+
     Raises:
         StatisticsError: the two have no condition in common.
-        MaxentRobotError: a file is missing or damaged.
+        RecordingError: a recording can't be read.
     """
-    (one, on_arm), (other, simulated) = (_results(files) for files in (arm, simulation))
-    names = [c.name for c in one.conditions if c.name in {c.name for c in other.conditions}]
+    names = [name for name in on_arm if name in simulated]
     if not names:
-        raise StatisticsError(
-            f"{simulation.directory}: has none of the conditions {', '.join(c.name for c in one.conditions)}"
-        )
+        raise StatisticsError(f"{simulation.directory}: has none of the conditions {', '.join(on_arm)}")
     conditions = {}
     for name in names:
-        a, b = ([r for r in results if r.condition == name] for results in (on_arm, simulated))
+        a, b = on_arm[name], simulated[name]
         conditions[name] = {
             "arm": _inserted(a),
             "simulation": _inserted(b),
-            "success": vars(rate_difference((_inserted(a)[0], len(a)), (_inserted(b)[0], len(b)))),
+            "success": vars(rate_difference(_inserted(a), _inserted(b))),
             "time_s": _shift([r.time_s for r in a if r.succeeded], [r.time_s for r in b if r.succeeded]),
             "peak_force_n": _shift([r.peak_force_n for r in a], [r.peak_force_n for r in b]),
         }
     frames = [
-        np.concatenate([np.zeros((0, FRAME_SIZE)), *(_frames(files, r) for r in results if r.condition in names)])
+        np.concatenate([np.zeros((0, FRAME_SIZE)), *(_frames(files, r) for name in names for r in results[name])])
         for files, results in ((arm, on_arm), (simulation, simulated))
     ]
     drift = [vars(channel) for channel in observation_drift(*frames)] if all(map(len, frames)) else []
     return {"conditions": conditions, "drift": drift, "steps": [len(one) for one in frames]}
-
-
-def _results(files: ExperimentFiles) -> tuple[Experiment, Sequence[TrialResult]]:
-    experiment = files.experiment()
-    with Ledger(files.ledger, experiment) as ledger:
-        return experiment, ordered_results(ledger)
 
 
 def _inserted(results: Sequence[TrialResult]) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from maxent_robot.config import to_mapping
 from maxent_robot.errors import MaxentRobotError
@@ -48,10 +48,13 @@ class Ledger:
         repaired: whether a torn line was cut off.
     """
 
-    def __init__(self, path: str | os.PathLike[str], experiment: Experiment) -> None:
+    def __init__(self, path: str | os.PathLike[str], experiment: Experiment, read_only: bool = False) -> None:
         """
+        Args:
+            read_only: to look at it while another process may write it; nothing is begun, and nothing cut off.
+
         Raises:
-            LedgerError: it is of another protocol, or damaged before its last line.
+            LedgerError: it is of another protocol, damaged before its last line, or, if only to be read, not there.
         """
         self.path, self.experiment = Path(path), experiment
         self.trials: tuple[ScheduledTrial, ...] = schedule(experiment)
@@ -59,19 +62,23 @@ class Ledger:
         self.attempts: dict[int, int] = {}
         self.notes: list[tuple[str, str]] = []
         self.repaired = False
-        events = self._read() if self.path.exists() else []
-        self._file = self.path.open("ab")
+        events = self._read(repair=not read_only) if self.path.exists() else []
         header = {"event": "experiment", "version": VERSION, "protocol_sha256": protocol_sha256(experiment)}
-        if not events:
-            self._write(header)
-        elif events[0] != header:
-            self._file.close()
+        if events and events[0] != header:
             raise LedgerError(
                 f"{self.path}: is of another protocol, or of another version: {events[0]}, must be {header}; "
                 "give another --output"
             )
         for number, event in enumerate(events[1:], 2):
             self._take(event, number)
+        self._file: BinaryIO | None = None
+        if read_only:
+            if not events:
+                raise LedgerError(f"{self.path}: no ledger, so no trial was begun")
+            return
+        self._file = self.path.open("ab")
+        if not events:
+            self._write(header)
 
     @property
     def interruptions(self) -> int:
@@ -118,7 +125,8 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file; it is complete at any time."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def __enter__(self) -> Ledger:
         return self
@@ -129,15 +137,16 @@ class Ledger:
         self.close()
 
     def _write(self, event: Mapping[str, Any]) -> None:
+        assert self._file is not None, "opened to be read only"
         self._file.write(json.dumps(event).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def _read(self) -> list[dict[str, Any]]:
-        """All whole lines; what a crash left of the last one is cut off."""
+    def _read(self, repair: bool) -> list[dict[str, Any]]:
+        """All whole lines; what a crash left of the last one is cut off where the ledger is to be repaired."""
         data = self.path.read_bytes()
         whole = data.rfind(b"\n") + 1
-        if whole < len(data):
+        if repair and whole < len(data):
             self.repaired = True
             with self.path.open("r+b") as file:
                 file.truncate(whole)
@@ -175,6 +184,12 @@ def protocol_sha256(experiment: Experiment) -> str:
 def ordered_results(ledger: Ledger) -> Sequence[TrialResult]:
     """Outcomes so far in the order of the trials."""
     return [ledger.results[trial.number] for trial in ledger.trials if trial.number in ledger.results]
+
+
+def results_by_condition(ledger: Ledger) -> dict[str, list[TrialResult]]:
+    """The same by the name of their condition, in the order of the protocol."""
+    results = ordered_results(ledger)
+    return {c.name: [r for r in results if r.condition == c.name] for c in ledger.experiment.conditions}
 
 
 def result_to_mapping(result: TrialResult) -> dict[str, Any]:
