@@ -38,8 +38,8 @@ VICTIMS = {
     "runner": "maxent_robot.nodes.trials_node",
     "recorder": "maxent_robot.nodes.recorder_node",
     "policy": "maxent_robot.nodes.policy_node",
-    "command": "",
 }
+COMMAND = "command"
 FIRST_KILL_S = 12.0
 POLL_S = 0.05
 
@@ -76,11 +76,11 @@ class Session:
 
     def kill(self, victim: str) -> bool:
         """Kill a node, or the command itself; whether there was one."""
-        pid = self.process.pid if victim == "command" else self.child(VICTIMS[victim])
+        pid = self.process.pid if victim == COMMAND else self.child(VICTIMS[victim])
         if pid is None or self.process.poll() is not None:
             return False
         os.kill(pid, signal.SIGKILL)
-        if victim == "command":
+        if victim == COMMAND:
             self.process.wait()
             self.start()
         return True
@@ -101,7 +101,7 @@ def run_with_kills(
                 raise TimeoutError(f"not ended within {timeout_s:g} s")
             if now >= due and len(done) < kills:
                 # Each victim in turn, the command itself least often, as it takes all the others with it.
-                victim = generator.choice([*list(VICTIMS)[:3] * 2, "command"])
+                victim = generator.choice([*VICTIMS, *VICTIMS, COMMAND])
                 if session.kill(victim):
                     done.append({"victim": victim, "after_s": round(now - began, 2)})
                     print(f"{now - began:7.1f} s: killed the {victim}", flush=True)

@@ -16,7 +16,7 @@ from maxent_robot.trials.operator_desk import (
     PAUSED,
     RUNNING,
     WAITING,
-    ExperimentEndedError,
+    ExperimentEnded,
     OperatorDesk,
     OperatorStopError,
 )
@@ -72,7 +72,10 @@ def test_a_runner_waits_for_the_start_and_again_after_a_pause() -> None:
 
 
 def test_one_that_begins_at_once_does_not_wait() -> None:
-    OperatorDesk(begin=True).wait_to_begin()
+    desk = OperatorDesk(begin=True)
+    thread, found = meanwhile(desk.wait_to_begin)
+    thread.join(5.0)
+    assert found == [None]
 
 
 def test_a_fault_waits_for_its_acknowledgement_and_an_old_one_does_not_count() -> None:
@@ -134,7 +137,7 @@ def test_whoever_waits_is_woken_when_the_node_ends() -> None:
     desk.quit()
     for thread, found in running:
         thread.join(5.0)
-        assert isinstance(found[0], ExperimentEndedError)
+        assert isinstance(found[0], ExperimentEnded)
     desk.tell(phase=FAILED, reason="it broke")
     assert desk.start() == (False, "the experiment has failed: it broke")
 

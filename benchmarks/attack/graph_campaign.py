@@ -69,7 +69,7 @@ class AttackRunner(TrialRunner):
     def _follow(self, judge: InsertionJudge, trace: object, progress: Progress) -> None:
         node, session, attack = self._session.node, self._session, self._attack
         if not attack.armed:
-            self._supervisor.request("start")
+            self.supervisor.request("start")
             node.wait(lambda: node.supervisor.state != "ARMED", "the start")
         self._watch(float(self._generator.uniform(0.35, 1.0)))
         if node.supervisor.state in STOPPED_STATES:

@@ -150,7 +150,7 @@ class FuzzRunner(TrialRunner):
     def _follow(self, judge: InsertionJudge, trace: object, progress: Progress) -> None:
         node, fuzzer = self._session.node, self._fuzzer
         fuzzer.policy()
-        self._supervisor.request("start")
+        self.supervisor.request("start")
         steps, stopped = int(ROUND_S / 0.05), 0
         for _ in range(steps):
             fuzzer.policy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -207,6 +207,11 @@ def processes(graph: GraphConfig, robot: str, overrides: Overrides | None = None
         for node in graph.nodes
         if not node.robots or robot_name in node.robots
     )
+
+
+def is_simulated(graph: Sequence[NodeProcess]) -> bool:
+    """Whether the arm of these processes is a simulated one."""
+    return any(process.base_name == "sim_arm" for process in graph)
 
 
 def absolute_namespace(namespace: str) -> str:

@@ -197,13 +197,13 @@ def _graph(arguments: argparse.Namespace, config: GraphConfig, first: TrialPlan)
     Raises:
         ConfigError: the robot is not simulated.
     """
-    from maxent_robot.bringup import processes, run_overrides
+    from maxent_robot.bringup import is_simulated, processes, run_overrides
 
     overrides = run_overrides(skill=first.skill, mode=arguments.mode)
     overrides.setdefault("policy", {}).update(seed=arguments.seed, connector=first.connector)
     overrides["sim_arm"] = {"connector": first.connector, "scenario_seed": first.seed}
     graph = processes(config, arguments.robot, overrides)
-    if "sim_arm" not in [process.name for process in graph]:
+    if not is_simulated(graph):
         raise ConfigError(f"demo: robot '{arguments.robot}' is not simulated; allowed is a robot named sim")
     return graph
 

@@ -59,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from maxent_robot.control.robot import load_robot
     from maxent_robot.learning.run_directory import config_path
     from maxent_robot.trials.arm_log import read_arm_log
+    from maxent_robot.trials.plain import without_nan
     from maxent_robot.yaml_file import read_yaml
     from sim.plug.identified import IdentifiedArm, identified_training
 
@@ -82,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{name:<20} {_text(estimate)}")
     print(f"wrote {arguments.output}; train with: maxent-robot train {arguments.output}", flush=True)
     if arguments.json is not None:
-        document = {name: _plain(estimate) for name, estimate in found.items()}
+        document = {name: without_nan(vars(estimate)) for name, estimate in found.items()}
         arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return 0
 
@@ -163,10 +164,3 @@ def _text(estimate: Estimate) -> str:
         return "not seen in these trials"
     interval = "" if math.isnan(estimate.low) else f" ({estimate.low:.3g} to {estimate.high:.3g})"
     return f"{estimate.value:.3g}{interval} {estimate.unit}"
-
-
-def _plain(estimate: Estimate) -> dict[str, Any]:
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in vars(estimate).items()
-    }

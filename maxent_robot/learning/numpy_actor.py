@@ -58,3 +58,9 @@ class NumpyActor:
             np.maximum(value, 0.0, out=value)
         weight, bias = self._layers[-1]
         return np.asarray(value @ weight + bias)
+
+
+def split_gaussian(output: np.ndarray, log_std_minimum: float, half_range: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean before tanh and bounded log_std of an actor's output, as `SquashedGaussianActor.distribution`."""
+    mean, raw = np.split(output, 2, axis=1)
+    return mean, log_std_minimum + half_range * (np.tanh(raw) + 1.0)

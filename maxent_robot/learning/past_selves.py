@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from maxent_robot.errors import ConfigError
 from maxent_robot.learning.networks import SquashedGaussianActor
-from maxent_robot.learning.numpy_actor import NumpyActor
+from maxent_robot.learning.numpy_actor import NumpyActor, split_gaussian
 from maxent_robot.skill.hockey import HOCKEY_AXES
 
 CAPACITY = 8
@@ -49,8 +49,7 @@ class PastSelf:
 
     def act(self, observation: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """A sample of the policy, (n, action_size)."""
-        mean, raw = np.split(self.actor(observation), 2, axis=1)
-        log_std = self.log_std_minimum + self.log_std_half_range * (np.tanh(raw) + 1.0)
+        mean, log_std = split_gaussian(self.actor(observation), self.log_std_minimum, self.log_std_half_range)
         return np.tanh(mean + np.exp(log_std) * noise)
 
 

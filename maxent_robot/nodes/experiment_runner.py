@@ -22,7 +22,7 @@ from maxent_robot.nodes.qos import LATCHED
 from maxent_robot.nodes.topics import CANDIDATE_TWIST
 from maxent_robot.nodes.trial_node import TrialNode, parameter_request
 from maxent_robot.nodes.trial_recording import RECORDER, TrialRecording
-from maxent_robot.nodes.trial_runner import POLICY, SUPERVISOR, TrialRunner, TrialSetup
+from maxent_robot.nodes.trial_runner import POLICY, SUPERVISOR, SkillSwitch, TrialRunner, TrialSetup
 from maxent_robot.nodes.waiting_node import TrialError
 from maxent_robot.skill.bundle import MANIFEST_FILE, SkillBundle
 from maxent_robot.trials.experiment import Experiment
@@ -34,7 +34,7 @@ from maxent_robot.trials.operator_desk import (
     FINISHED,
     PREPARING,
     RUNNING,
-    ExperimentEndedError,
+    ExperimentEnded,
     OperatorDesk,
     OperatorStopError,
 )
@@ -49,14 +49,11 @@ RETRY_PAUSE_S = 1.0
 GHOST_TIMEOUT_S = 40.0
 
 
-class NodeLifecycle(Protocol):
-    """Lifecycle of the other nodes, by name; raises where one does not answer or refuses."""
+class NodeLifecycle(SkillSwitch, Protocol):
+    """Knows the state of the managed nodes too; raises where one does not answer."""
 
     def state(self, name: str, timeout_s: float = ...) -> str:
         """Of a node, such as `active`."""
-
-    def change(self, name: str, transition: str, timeout_s: float = ...) -> None:
-        """Take a node through a transition."""
 
 
 class ExperimentRunner:
@@ -97,7 +94,7 @@ class ExperimentRunner:
         """Run to the end of the experiment; why it has ended.
 
         Raises:
-            ExperimentEndedError: the desk was told to quit; the arm was asked to stop.
+            ExperimentEnded: the desk was told to quit; the arm was asked to stop.
         """
         ledger, desk = self._ledger, self._desk
         if ledger.interruptions:
@@ -105,14 +102,12 @@ class ExperimentRunner:
         self._tell_counts()
         clear = False
         try:
-            while True:
-                if reason := why_it_ends(self._experiment, ledger.trials, ledger.results, ledger.interruptions):
-                    break
+            while not (reason := why_it_ends(self._experiment, ledger.trials, ledger.results, ledger.interruptions)):
                 trial = ledger.next_trial()
                 assert trial is not None, "an experiment without trials left has ended"
                 desk.wait_to_begin()
                 clear = self._trial(trial, clear)
-        except ExperimentEndedError:
+        except ExperimentEnded:
             self._leave()
             raise
         except MaxentRobotError as error:
@@ -134,8 +129,6 @@ class ExperimentRunner:
             if not clear:
                 self._recover()
             result, series = self._attempt(trial, attempt)
-        except ExperimentEndedError:
-            raise
         except MaxentRobotError as error:
             self._note(f"trial {trial.number}, attempt {attempt} was interrupted: {error}")
             self._halt()
@@ -147,8 +140,6 @@ class ExperimentRunner:
         desk.tell(outcome=result.outcome)
         try:
             self._after(result)
-        except ExperimentEndedError:
-            raise
         except MaxentRobotError as error:
             self._note(f"after trial {trial.number}: {error}")
             self._halt()
@@ -201,10 +192,7 @@ class ExperimentRunner:
         node = self._node
         node.wait(lambda: node.supervisor.state != "", f"{SUPERVISOR}/state")
         if node.supervisor.state in ("RAMPING", "RUNNING", "DEGRADED"):
-            node.trigger(f"{SUPERVISOR}/stop")
-            node.wait(
-                lambda: node.supervisor.state in ("HOLD", "FAULT", "INACTIVE"), f"{SUPERVISOR} at rest after stop"
-            )
+            self._runner.supervisor.stop()
         with contextlib.suppress(TrialError):
             node.wait(lambda: node.socket is not None and node.insertion is not None, "a pose of the socket", 2.0)
         if self._runner.moves.is_near_the_socket():
@@ -219,7 +207,7 @@ class ExperimentRunner:
             self._desk.check()
             try:
                 state = self._lifecycle.state(name, 2.0)
-            except (ExperimentEndedError, OperatorStopError):
+            except OperatorStopError:
                 raise
             except MaxentRobotError as error:
                 state = str(error)

@@ -92,3 +92,12 @@ class SupervisorClient:
             if time.monotonic() > deadline:
                 raise TrialError(f"{self._name}/{request}: {reason}")
             self._node.pause(_RETRY_PERIOD_S)
+
+    def stop(self) -> None:
+        """Stop the arm, and wait until it is at rest.
+
+        Raises:
+            TrialError: it does not answer, or does not come to rest.
+        """
+        self._node.trigger(f"{self._name}/stop")
+        self._node.wait(lambda: self._view().state in ("HOLD", "FAULT", "INACTIVE"), f"{self._name} at rest after stop")

@@ -80,8 +80,8 @@ class TrialRunner:
             told: an outcome that the operator has decided on, asked while a trial runs.
         """
         self._node = node
-        self._supervisor = SupervisorClient(node, lambda: node.supervisor, SUPERVISOR)
-        self.moves = ArmMoves(node, self._supervisor)
+        self.supervisor = SupervisorClient(node, lambda: node.supervisor, SUPERVISOR)
+        self.moves = ArmMoves(node, self.supervisor)
         self._lifecycle = lifecycle
         self._setup = setup
         self._filter = WrenchFilter(robot.tool.mass, robot.tool.center_of_mass, setup.criterion.force_window_s)
@@ -151,7 +151,7 @@ class TrialRunner:
         """Load the skill, set the scene, and return the new estimate of the socket, T_base_socket."""
         node = self._node
         self.load(plan)
-        self._supervisor.make_ready()
+        self.supervisor.make_ready()
         if not self._setup.simulated:
             node.wait(lambda: node.socket is not None and node.insertion is not None, "socket_pose and joint states")
             assert node.socket is not None
@@ -196,14 +196,14 @@ class TrialRunner:
     def _approach(self, start: Pose) -> str:
         """Go to the start pose and tare there; returns the fault that came up on the way, or an empty string."""
         node = self._node
-        self._supervisor.make_ready()
+        self.supervisor.make_ready()
         outcome = self.moves.near(start)
         if outcome:
             node.pause(5 * POLL_PERIOD_S)
             if node.supervisor.state in ("FAULT", "HOLD"):
                 return node.supervisor.fault or OPERATOR_STOP
             raise TrialError(f"start pose: {outcome}")
-        self._supervisor.request("arm")
+        self.supervisor.request("arm")
         for _ in node.take_samples():
             continue
         node.pause(TARE_S)
@@ -224,7 +224,7 @@ class TrialRunner:
     def _follow(self, judge: InsertionJudge, trace: _Trace, progress: Progress) -> None:
         """Start the skill, feed the judge until it decides, and stop."""
         node = self._node
-        self._supervisor.request("start")
+        self.supervisor.request("start")
         node.take_latencies_ms()
         node.poll()
         started_s = None
@@ -255,8 +255,7 @@ class TrialRunner:
                 raise TrialError(f"{ARM}/insertion: nothing received for {STILL_WITHOUT_SAMPLES_S:g} s")
             if judge.outcome is None:
                 time.sleep(POLL_PERIOD_S)
-        node.trigger(f"{SUPERVISOR}/stop")
-        node.wait(lambda: node.supervisor.state in ("HOLD", "FAULT", "INACTIVE"), f"{SUPERVISOR} at rest after stop")
+        self.supervisor.stop()
 
     def _clearance_mm(self) -> float:
         """How far the tip stayed from the obstacle, less than 0 inside it; NaN where there is none."""

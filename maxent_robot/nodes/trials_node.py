@@ -4,7 +4,7 @@ While active it runs the experiment in a thread, with a node of its own for the 
 services `trials/start`, `trials/pause`, `trials/stop`, `trials/acknowledge` and `trials/answer` are the operator's;
 `trials/state` says what goes on, `trials/result` the outcome of each trial.
 
-Parameters: `directory` of the experiment, `robot` and `graph` (as the protocol has them), `begin` (without waiting for
+Parameters: `directory` of the experiment, `robot` (empty: the protocol's), `begin` (without waiting for
 `trials/start`). What had an outcome when the node died has it still; it goes on at the next trial.
 """
 
@@ -24,7 +24,7 @@ from rclpy.timer import Timer
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from maxent_robot.bringup.graph import load_graph, parameters_of, processes
+from maxent_robot.bringup.graph import is_simulated, load_graph, parameters_of, processes
 from maxent_robot.bringup.lifecycle import LifecycleManager
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import load_robot
@@ -43,8 +43,8 @@ from maxent_robot.paths import find_skill
 from maxent_robot.skill.bundle import SkillBundle, load_bundle
 from maxent_robot.trials.experiment import Experiment
 from maxent_robot.trials.experiment_files import ExperimentFiles
-from maxent_robot.trials.ledger import Ledger, ordered_results, result_to_mapping
-from maxent_robot.trials.operator_desk import FAILED, ExperimentEndedError, OperatorDesk
+from maxent_robot.trials.ledger import Ledger, result_to_mapping
+from maxent_robot.trials.operator_desk import FAILED, ExperimentEnded, OperatorDesk
 
 STATE_TOPIC, RESULT_TOPIC = "trials/state", "trials/result"
 STATE_PERIOD_S = 0.1
@@ -117,7 +117,7 @@ class TrialsNode(ManagedNode):
             if bundle.manifest.connector not in experiment.depth_m:
                 raise ConfigError(f"depth_m: no depth for connector {bundle.manifest.connector!r} of {name!r}")
         graph = load_graph(experiment.graph)
-        simulated = "sim_arm" in [process.name for process in processes(graph, robot)]
+        simulated = is_simulated(processes(graph, robot))
         if not simulated and (experiment.judge == "simulator" or experiment.after_fault == "go_on"):
             wrong = "judge is simulator" if experiment.judge == "simulator" else "after_fault is go_on"
             raise ConfigError(f"{wrong}, but robot '{robot}' is not simulated")
@@ -136,7 +136,7 @@ class TrialsNode(ManagedNode):
         logger = self.get_logger()
         try:
             self._run()
-        except ExperimentEndedError:
+        except ExperimentEnded:
             logger.info("the experiment stops here, and goes on at the next trial when it is run again")
         except Exception as error:
             self._desk.tell(phase=FAILED, reason=str(error))
@@ -201,8 +201,8 @@ class TrialsNode(ManagedNode):
             self._state_publisher.publish(diagnostic_status(level, self.get_name(), told.phase, values))
         if told.done > self._results:
             self._results = told.done
-            for result in ordered_results(self._ledger)[-1:]:
-                self._result_publisher.publish(String(data=json.dumps(result_to_mapping(result))))
+            latest = list(self._ledger.results.values())[-1]
+            self._result_publisher.publish(String(data=json.dumps(result_to_mapping(latest))))
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ from maxent_robot.trials.outcome import FAULT_PREFIX, OPERATOR, SuccessCriterion
 from maxent_robot.trials.plotting import (
     CONNECTOR_COLOURS,
     MUTED,
-    OUTCOME_COLOURS,
+    cumulative,
+    force_limit,
     new_figure,
     outcome_colour,
     rates_figure,
@@ -69,12 +70,11 @@ def _gap(arm: Trials, simulation: Trials, criterion: SuccessCriterion) -> Figure
             times = sorted(r.time_s for r in results if r.succeeded)
             forces = sorted(r.peak_force_n for r in results)
             for ax, values in ((left, times), (right, forces)):
-                share = 100.0 * np.arange(len(values) + 1) / len(results)
-                label = f"{name}, {where}"
-                ax.step([0.0, *values], share, where="post", color=colour, linestyle=line, linewidth=1.7, label=label)
+                style = {"color": colour, "linestyle": line, "linewidth": 1.7, "label": f"{name}, {where}"}
+                cumulative(ax, values, len(results), **style)
     left.set(xlabel="time since the start of the skill, s", ylabel="inserted, % of trials", ylim=(0.0, 102.0))
     right.set(xlabel="largest 10 ms mean, N", ylabel="trials below, %", ylim=(0.0, 102.0))
-    right.axvline(criterion.force_limit_n, color=OUTCOME_COLOURS["force_stop"], linewidth=1.2, linestyle=(0, (4, 3)))
+    force_limit(right, criterion.force_limit_n)
     left.set_xlim(left=0.0)
     right.set_xlim(left=0.0)
     left.legend(loc="lower right")
@@ -129,12 +129,9 @@ def _forces(trials: Trials, criterion: SuccessCriterion) -> Figure:
     strongest = criterion.force_limit_n
     for name, colour in condition_colours(list(trials)).items():
         forces = sorted(trial.peak_force_n for trial in trials[name])
-        share = 100.0 * np.arange(1, len(forces) + 1) / max(1, len(forces))
-        ax.step([0.0, *forces], [0.0, *share], where="post", color=colour, linewidth=1.7, label=name)
+        cumulative(ax, forces, len(forces), color=colour, linewidth=1.7, label=name)
         strongest = max([strongest, *forces])
-    limit = OUTCOME_COLOURS["force_stop"]
-    ax.axvline(criterion.force_limit_n, color=limit, linewidth=1.2, linestyle=(0, (4, 3)))
-    ax.text(criterion.force_limit_n, 4, "limit ", color=limit, fontsize=8.5, ha="right", va="bottom")
+    force_limit(ax, criterion.force_limit_n)
     ax.set(xlim=(0.0, 1.05 * strongest), ylim=(0.0, 102.0), xlabel="largest 10 ms mean, N", ylabel="trials below, %")
     ax.legend(loc="upper left")
     return figure

@@ -24,6 +24,7 @@ from maxent_robot.trials.outcome import SUCCESS
 from maxent_robot.trials.provenance import SessionRecord, read_sessions
 from maxent_robot.trials.report_page import (
     NONE,
+    NOT_SAFETY_RATED,
     ReportError,
     mm,
     number,
@@ -127,12 +128,9 @@ def _lead(figures: Mapping[str, Any]) -> str:
     if not figures["comparisons"]:
         return ""
     sentences = [_verdict(found) for found in figures["comparisons"] if found["pairs"]]
-    ended = figures["ended"]
-    if ended.startswith("decided"):
-        sentences.insert(0, f"The sequential test {ended}.".replace("test decided", "test has decided", 1))
-    return " ".join(
-        sentence[0].upper() + sentence[1:] + ("" if sentence.endswith(".") else ".") for sentence in sentences
-    )
+    if figures["ended"].startswith("decided"):
+        sentences.insert(0, f"the sequential test has {figures['ended']}")
+    return " ".join(f"{sentence[0].upper()}{sentence[1:]}." for sentence in sentences)
 
 
 def _verdict(found: Mapping[str, Any]) -> str:
@@ -222,10 +220,7 @@ def _limits(experiment: Experiment, session: SessionRecord) -> Iterator[str]:
     if len(experiment.conditions) > 2:
         yield "With more than two conditions there are several comparisons; their p-values are not corrected for that."
     yield "The places are drawn from the ranges of the protocol; nothing here says what happens outside them."
-    yield (
-        "The supervisor is application software, not safety-rated. It never replaces the robot's own safety functions, "
-        "guards or emergency stop."
-    )
+    yield NOT_SAFETY_RATED
 
 
 def _gap(gap: Mapping[str, Any], other: str) -> dict[str, Any]:

@@ -116,13 +116,6 @@ protocol.blinded }}</dd>
 {{ key }} {{ plain(value) }}{% endfor %}; <code>skill.yaml</code> <code>{{ row.manifest_sha256[:16] }}</code></dd>
 {% endfor %}{% for name, value in versions.items() %}<dt>{{ name }}</dt><dd>{{ value }}</dd>
 {% endfor %}</dl>
-
-<section class="limits">
-<h2>What this does not show</h2>
-<ul>
-{% for limit in limits %}<li>{{ limit }}</li>
-{% endfor %}</ul>
-</section>
 {% endblock %}
 """
 """An experiment: conditions at the same places."""

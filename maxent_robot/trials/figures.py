@@ -19,6 +19,8 @@ from maxent_robot.trials.plotting import (
     INK,
     MUTED,
     OUTCOME_COLOURS,
+    cumulative,
+    force_limit,
     new_figure,
     outcome_colour,
     rates_figure,
@@ -72,31 +74,29 @@ def _distributions(trials: Sequence[TrialResult], criterion: SuccessCriterion) -
         chosen = [t for t in trials if t.connector == name]
         times = sorted(t.time_s for t in chosen if t.succeeded)
         forces = sorted(t.peak_force_n for t in chosen)
-        staircase(left, times, len(chosen), colour, name)
-        staircase(right, forces, len(chosen), colour, name)
+        _staircase(left, times, len(chosen), colour, name)
+        _staircase(right, forces, len(chosen), colour, name)
         longest, strongest = max([longest, *times]), max([strongest, *forces])
     left.set(title="Time to insertion", xlabel="time since the start of the skill, s", ylabel="inserted, % of trials")
     left.set_xlim(0, min(criterion.timeout_s, 1.15 * longest))
     right.set(title="Peak contact force", xlabel="largest 10 ms mean, N", ylabel="trials below, %")
     right.set_xlim(0, 1.08 * max(strongest, criterion.force_limit_n))
-    right.axvline(criterion.force_limit_n, color=OUTCOME_COLOURS[FORCE_STOP], linewidth=1.2, linestyle=(0, (4, 3)))
-    right.text(
-        criterion.force_limit_n, 4, "limit ", color=OUTCOME_COLOURS[FORCE_STOP], fontsize=8.5, ha="right", va="bottom"
-    )
+    force_limit(right, criterion.force_limit_n)
     for ax in (left, right):
         ax.set_ylim(0, 104)
         ax.legend(loc="lower right" if ax is left else "upper left")
     return figure
 
 
-def staircase(ax: Axes, values: Sequence[float], count: int, colour: str, label: str) -> None:
+def _staircase(ax: Axes, values: Sequence[float], count: int, colour: str, label: str) -> None:
     """Empirical distribution of `values` among `count` trials, one dot a trial."""
     if not values:
         ax.plot([], [], color=colour, label=label)
         return
-    share = 100.0 * np.arange(1, len(values) + 1) / count
-    ax.step([0.0, *values], [0.0, *share], where="post", color=colour, linewidth=1.6, label=label)
-    ax.plot(values, share, "o", color=colour, markersize=3.6 if count <= 60 else 1.8)
+    cumulative(ax, values, count, color=colour, linewidth=1.6, label=label)
+    ax.plot(
+        values, 100.0 * np.arange(1, len(values) + 1) / count, "o", color=colour, markersize=3.6 if count <= 60 else 1.8
+    )
 
 
 def _depth(
@@ -108,7 +108,7 @@ def _depth(
         ax.axhline(0.0, color="#aab4be", linewidth=0.9)
         ax.plot(samples.time_s, 1e3 * samples.depth_m, color=outcome_colour(trial.outcome), linewidth=1.4)
 
-    return panel_figure(trials, series, "depth, mm", draw)
+    return _panels(trials, series, "depth, mm", draw)
 
 
 def _force(
@@ -121,7 +121,7 @@ def _force(
         ax.plot(samples.time_s, samples.force_n, color=colour, linewidth=0.9)
         ax.set_ylim(bottom=0.0)
 
-    return panel_figure(trials, series, "force, N", draw)
+    return _panels(trials, series, "force, N", draw)
 
 
 def panel_trials(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries]) -> list[TrialResult]:
@@ -131,7 +131,7 @@ def panel_trials(trials: Sequence[TrialResult], series: Mapping[int, TrialSeries
     return sorted(kept, key=lambda t: t.trial)
 
 
-def panel_figure(
+def _panels(
     trials: Sequence[TrialResult],
     series: Mapping[int, TrialSeries],
     label: str,

@@ -27,6 +27,7 @@ from maxent_robot.config import to_mapping
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.trials.experiment import Experiment
 from maxent_robot.trials.outcome import TrialResult
+from maxent_robot.trials.plain import without_nan
 from maxent_robot.trials.schedule import ScheduledTrial, schedule
 
 VERSION = 1
@@ -194,10 +195,7 @@ def results_by_condition(ledger: Ledger) -> dict[str, list[TrialResult]]:
 
 def result_to_mapping(result: TrialResult) -> dict[str, Any]:
     """An outcome as JSON can hold it: what is not known is null."""
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in asdict(result).items()
-    }
+    return without_nan(asdict(result))
 
 
 def result_from_mapping(values: Mapping[str, Any]) -> TrialResult:

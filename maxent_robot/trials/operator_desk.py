@@ -15,7 +15,7 @@ ACKNOWLEDGE, ASKING, CLEARING, FINISHED, FAILED = "acknowledge", "asking", "clea
 PHASES = (WAITING, PAUSED, PREPARING, RUNNING, ACKNOWLEDGE, ASKING, CLEARING, FINISHED, FAILED)
 
 
-class ExperimentEndedError(MaxentRobotError):
+class ExperimentEnded(Exception):  # noqa: N818  no error, so what handles errors lets it through
     """The node that runs the experiment is to stop."""
 
 
@@ -172,16 +172,16 @@ class OperatorDesk:
         return bool(self._answer)
 
     def quit(self) -> None:
-        """Have the runner end: whoever waits, and whoever checks, gets an `ExperimentEndedError`."""
+        """Have the runner end: whoever waits, and whoever checks, gets an `ExperimentEnded`."""
         with self._condition:
             self._quits = True
             self._condition.notify_all()
 
     def check(self) -> None:
-        """Raise ExperimentEndedError if the runner is to end, OperatorStopError, once, if the operator stopped it."""
+        """Raise ExperimentEnded if the runner is to end, OperatorStopError, once, if the operator stopped it."""
         with self._condition:
             if self._quits:
-                raise ExperimentEndedError("the experiment is ended from outside")
+                raise ExperimentEnded("the experiment is ended from outside")
             halted, self._halted = self._halted, False
         if halted:
             raise OperatorStopError("stopped by the operator")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from maxent_robot.trials.outcome import (
     FAULT_PREFIX,
@@ -18,6 +20,7 @@ from maxent_robot.trials.outcome import (
 from maxent_robot.trials.statistics import wilson_interval
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 OUTCOME_COLOURS = {
@@ -121,3 +124,15 @@ def rates_figure(groups: Mapping[str, tuple[str, int, int]]) -> Figure:
     ax.spines["left"].set_visible(False)
     ax.grid(visible=False, axis="y")
     return figure
+
+
+def cumulative(ax: Axes, values: Sequence[float], count: int, **style: Any) -> None:
+    """Share of `count` trials that have at most a value, as steps from 0; `values` rise."""
+    ax.step([0.0, *values], 100.0 * np.arange(len(values) + 1) / max(1, count), where="post", **style)
+
+
+def force_limit(ax: Axes, limit_n: float) -> None:
+    """The limit of the contact force, on an axis of forces and shares."""
+    colour = OUTCOME_COLOURS[FORCE_STOP]
+    ax.axvline(limit_n, color=colour, linewidth=1.2, linestyle=(0, (4, 3)))
+    ax.text(limit_n, 4, "limit ", color=colour, fontsize=8.5, ha="right", va="bottom")

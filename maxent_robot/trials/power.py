@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maxent_robot.trials.statistics import StatisticsError
+from maxent_robot.trials.statistics import StatisticsError, wilson_interval
 
 MOST_PAIRS = 5000
 
@@ -136,8 +136,6 @@ def group_power(size: float, first: float, second: float, alpha: float = 0.05) -
 
 def half_width(trials: int, rate: float) -> float:
     """Half the width of the 95 % Wilson interval of one rate after so many trials."""
-    from maxent_robot.trials.statistics import wilson_interval
-
     low, high = wilson_interval(round(rate * trials), trials)
     return 0.5 * (high - low)
 

@@ -18,6 +18,7 @@ from maxent_robot.trials.outcome import TrialResult
 from maxent_robot.trials.provenance import RunRecord, read_run
 from maxent_robot.trials.report_page import (
     NONE,
+    NOT_SAFETY_RATED,
     ReportError,
     interval,
     number,
@@ -176,10 +177,7 @@ def _limits(figures: Mapping[str, Any], run: RunRecord) -> Iterator[str]:
         "more. They do not compare skills or modes: that takes paired trials, and more of them (maxent-robot evaluate)."
     )
     yield "Latency is that of this machine with everything running on it, without a real-time kernel."
-    yield (
-        "The supervisor is application software, not safety-rated. It never replaces the robot's own safety functions, "
-        "guards or emergency stop."
-    )
+    yield NOT_SAFETY_RATED
 
 
 def _offset(trial: TrialResult) -> str:

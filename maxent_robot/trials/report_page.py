@@ -17,6 +17,11 @@ from maxent_robot.trials.report_template import BASE, SERIES
 
 NONE = "\N{EN DASH}"
 
+NOT_SAFETY_RATED = (
+    "The supervisor is application software, not safety-rated. It never replaces the robot's own safety functions, "
+    "guards or emergency stop."
+)
+
 
 class ReportError(MaxentRobotError):
     """A report cannot be made."""

@@ -65,6 +65,13 @@ li { margin: 5px 0; }
 <body>
 <main>
 {% block main %}{% endblock %}
+
+<section class="limits">
+<h2>What this does not show</h2>
+<ul>
+{% for limit in limits %}<li>{{ limit }}</li>
+{% endfor %}</ul>
+</section>
 </main>
 </body>
 </html>
@@ -192,13 +199,6 @@ believed it to be: the errors of the estimate and of the grip together, which it
 <dt>files</dt><dd><code>trials.csv</code>, <code>series.npz</code>, <code>run.json</code>, <code>run.mcap</code> beside
 this page; the page is made from the first three</dd>
 </dl>
-
-<section class="limits">
-<h2>What this does not show</h2>
-<ul>
-{% for limit in limits %}<li>{{ limit }}</li>
-{% endfor %}</ul>
-</section>
 {% endblock %}
 """
 """A series of trials of one or more skills."""

@@ -13,11 +13,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maxent_robot.trials.power import Discordance, discordance
+
+Count: TypeAlias = "int | NDArray[np.int64]"
 
 CONTINUE, FIRST, SECOND, ALIKE = "continue", "first is better", "second is better", "no such difference"
 
@@ -45,7 +48,12 @@ class SequentialTest:
         """
         return cls(discordance(max(low, high), min(low, high), correlation).first_share, alpha, beta)
 
-    def log_ratios(self, only_first: float, only_second: float) -> tuple[float, float]:
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Of the log ratios: above the first a condition is better, with both below the second there is none."""
+        return math.log(2.0 / self.alpha), math.log(self.beta)
+
+    def log_ratios(self, only_first: Count, only_second: Count) -> tuple[Any, Any]:
         """Log likelihood ratios: that the first is better, and that the second is, each against no difference."""
         win, loss = math.log(2.0 * self.share), math.log(2.0 * (1.0 - self.share))
         return only_first * win + only_second * loss, only_second * win + only_first * loss
@@ -53,7 +61,7 @@ class SequentialTest:
     def decide(self, only_first: int, only_second: int) -> str:
         """What is decided after so many pairs in which just one succeeded: one of the constants of the module."""
         first, second = self.log_ratios(only_first, only_second)
-        upper, lower = math.log(2.0 / self.alpha), math.log(self.beta)
+        upper, lower = self.bounds
         if first >= upper:
             return FIRST
         if second >= upper:
@@ -93,11 +101,10 @@ def simulate_campaigns(
     """Run campaigns of at most `most_pairs` pairs each, in which pairs come out as `found` says."""
     generator = np.random.default_rng(seed)
     drawn = generator.random((campaigns, most_pairs))
-    first = np.cumsum(drawn < found.only_first, axis=1)
-    second = np.cumsum((drawn >= found.only_first) & (drawn < found.discordant), axis=1)
-    win, loss = math.log(2.0 * test.share), math.log(2.0 * (1.0 - test.share))
-    for_first, for_second = first * win + second * loss, second * win + first * loss
-    upper, lower = math.log(2.0 / test.alpha), math.log(test.beta)
+    first = np.cumsum(drawn < found.only_first, axis=1, dtype=np.int64)
+    second = np.cumsum((drawn >= found.only_first) & (drawn < found.discordant), axis=1, dtype=np.int64)
+    for_first, for_second = test.log_ratios(first, second)
+    upper, lower = test.bounds
     outcomes = np.stack(
         [for_first >= upper, for_second >= upper, (for_first <= lower) & (for_second <= lower)], axis=-1
     )

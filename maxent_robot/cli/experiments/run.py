@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     import rclpy  # noqa: F401
     import scipy  # noqa: F401
 
+    from maxent_robot.bringup import is_simulated
     from maxent_robot.paths import find_skill
     from maxent_robot.skill.bundle import load_bundle
     from maxent_robot.trials.experiment_report import headline, write_experiment_report
@@ -61,20 +62,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     experiment, files = _open(arguments)
     robot = arguments.robot or experiment.robot
-    graph, simulated = _graph(experiment, robot, files, begin=not arguments.wait)
+    graph = _graph(experiment, robot, files, begin=not arguments.wait)
     _wait_for_lock(files.directory)
     bundles = {condition.name: load_bundle(find_skill(condition.skill)) for condition in experiment.conditions}
     append_session(files.sessions, session_record(robot, bundles))
     print(f"experiment {experiment.name} in {files.directory}", flush=True)
-    # The recorder is up before the others, so that it sees them from their first message on; the runner comes last.
-    names = ["recorder", *(process.name for process in graph if process.name not in ("recorder", "trials")), "trials"]
-    with (
-        Interruption() as interruption,
-        rehearsal(
-            graph, names, files.directory, arguments.domain_id, interruption, revived=REVIVED, private=simulated
-        ) as running,
-    ):
-        reason = _follow(running)
+    names = [process.name for process in graph]
+    private = is_simulated(graph)
+    with Interruption() as interruption:
+        session = rehearsal(graph, names, files.directory, arguments.domain_id, interruption, REVIVED, private)
+        with session as running:
+            reason = _follow(running)
     page, figures = write_experiment_report(files.directory)
     print("\n".join([reason, *headline(figures), f"report: {page}"]), flush=True)
     return 0
@@ -126,10 +124,8 @@ def _complete(experiment: Experiment) -> Experiment:
     return dataclasses.replace(experiment, conditions=tuple(conditions), depth_m=depths)
 
 
-def _graph(
-    experiment: Experiment, robot: str, files: ExperimentFiles, begin: bool
-) -> tuple[tuple[NodeProcess, ...], bool]:
-    """The processes, and whether the arm is simulated."""
+def _graph(experiment: Experiment, robot: str, files: ExperimentFiles, begin: bool) -> tuple[NodeProcess, ...]:
+    """The processes: the recorder first, so that it sees the others from their first message on, the runner last."""
     from maxent_robot.bringup import NodeProcess, load_graph, processes
     from maxent_robot.trials.schedule import schedule
 
@@ -139,13 +135,9 @@ def _graph(
     config = load_graph(experiment.graph)
     if any(node.name == "sim_arm" for node in config.nodes):
         overrides["sim_arm"] = {"scenario_seed": first.seed, **experiment.arm}
-    graph = processes(config, robot, overrides)
     directory = str(files.directory.resolve())
-    own = (
-        NodeProcess("trials", "trials_node", {"directory": directory, "robot": robot, "begin": begin}),
-        NodeProcess("recorder", "recorder_node"),
-    )
-    return (*graph, *own), any(process.name == "sim_arm" for process in graph)
+    runner = NodeProcess("trials", "trials_node", {"directory": directory, "robot": robot, "begin": begin})
+    return (NodeProcess("recorder", "recorder_node"), *processes(config, robot, overrides), runner)
 
 
 def _wait_for_lock(directory: Path) -> None:

@@ -10,7 +10,7 @@ from maxent_robot.learning.config import LearnerConfig
 from maxent_robot.learning.distribution import reparameterised_sample
 from maxent_robot.learning.evaluation import Policy
 from maxent_robot.learning.networks import SquashedGaussianActor
-from maxent_robot.learning.numpy_actor import NumpyActor
+from maxent_robot.learning.numpy_actor import NumpyActor, split_gaussian
 from maxent_robot.learning.optimised_network import AveragedNetwork
 from maxent_robot.learning.replay import Batch
 from maxent_robot.learning.temperature import Temperature
@@ -60,8 +60,7 @@ class MaximumEntropyLearner(ContinuousLearner):
 
     def act(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         actor, noise = self.actor.online, self.noise(len(observation)).numpy()
-        mean, raw = np.split(self._acting(observation), 2, axis=1)
-        log_std = actor.log_std_minimum + actor.log_std_half_range * (np.tanh(raw) + 1.0)
+        mean, log_std = split_gaussian(self._acting(observation), actor.log_std_minimum, actor.log_std_half_range)
         u = mean + np.exp(log_std) * noise
         return np.tanh(u), -squashed_log_prob(u, mean, log_std)
 
