@@ -47,7 +47,7 @@ $(STAMP)-demo: setup.py setup.cfg | $(BIN)/python
 
 $(STAMP)-test: setup.py setup.cfg | $(BIN)/python
 	@echo "Installing what the tests need into $(VENV), PyTorch included (minutes when nothing is cached) ..."
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[$(ROS)sim,report,train,dev]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[$(ROS)sim,report,console,train,dev]'
 	@touch $@ $(STAMP)-demo
 
 $(BIN)/python:

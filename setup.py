@@ -28,11 +28,14 @@ SIM = [
 ]
 REPORT = ["matplotlib>=3.8,<4", "jinja2>=3.1,<4", "mcap>=1.2,<2", "mcap-ros2-support>=0.5,<1", "scipy>=1.15,<2"]
 TRAIN = [*SIM, "torch>=2.4,<3", "onnx>=1.16,<2", "tensorboard>=2.16,<3"]
+CONSOLE = ["viser>=1.1,<1.2"]  # within these releases its server is known to be made as the console's gate expects
 RAY = ["ray>=2.30,<3"]
 DEV = [
     "torch==2.13.0",  # the release that the committed figures were measured with
     "stable-baselines3>=2.4,<3",
     "pytest>=8.2,<10",
+    "playwright>=1.49,<2",  # drives the browser that is installed, if one is
+    "axe-playwright-python>=0.1.4,<1",
     "pytest-rerunfailures>=15,<17",  # for the tests that wait for processes in real time
     "hypothesis>=6.100,<7",
     "ruff>=0.14,<0.18",
@@ -81,7 +84,15 @@ setup(
     data_files=shared_files(),
     zip_safe=True,
     install_requires=BASE,
-    extras_require={"ros": ROS, "sim": SIM, "train": TRAIN, "report": REPORT, "ray": RAY, "dev": DEV},
+    extras_require={
+        "ros": ROS,
+        "sim": SIM,
+        "train": TRAIN,
+        "report": REPORT,
+        "console": CONSOLE,
+        "ray": RAY,
+        "dev": DEV,
+    },
     entry_points={
         "console_scripts": [
             "maxent-robot = maxent_robot.cli.main:main",
@@ -89,6 +100,7 @@ setup(
             "supervisor_node = maxent_robot.nodes.supervisor_node:main",
             "standby_node = maxent_robot.nodes.standby_node:main",
             "trials_node = maxent_robot.nodes.trials_node:main",
+            "console_node = maxent_robot.nodes.console_node:main",
             "recorder_node = maxent_robot.nodes.recorder_node:main",
             "sim_arm = maxent_robot.nodes.sim_arm:main",
             "hockey_table = maxent_robot.nodes.hockey_table:main",

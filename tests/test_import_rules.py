@@ -25,8 +25,10 @@ OPTIONAL = {
     "tqdm",
     "scipy",
     "ray",
+    "viser",
+    "websockets",
 }
-BASE_ONLY = ("control", "skill", "safety", "inference", "exact", "trials", "cli")
+BASE_ONLY = ("control", "skill", "safety", "inference", "exact", "trials", "console", "cli")
 ALLOWED = {
     "maxent_robot/learning": {"torch", "onnx", "tensorboard", "tqdm", "gymnasium"},
     "maxent_robot/nodes": {"rclpy", "launch", "launch_ros"},

@@ -25,7 +25,7 @@ COMMANDS = [line.removeprefix("$ ") for block in BLOCKS for line in block.splitl
 
 def declared_extras() -> set[str]:
     """Return the extras that setup.py declares."""
-    match = re.search(r"extras_require=\{(.*?)\}", (ROOT / "setup.py").read_text(encoding="utf-8"))
+    match = re.search(r"extras_require=\{(.*?)\}", (ROOT / "setup.py").read_text(encoding="utf-8"), re.DOTALL)
     assert match is not None
     return set(re.findall(r'"(\w+)":', match[1]))
 

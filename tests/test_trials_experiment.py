@@ -12,12 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maxent_robot.config import config_from_mapping, to_mapping
 from maxent_robot.errors import ConfigError
 from maxent_robot.trials.experiment import Condition, Experiment, SequentialRule, StopRule, load_experiment
+from maxent_robot.trials.experiment_files import ExperimentFiles
 from maxent_robot.trials.ledger import Ledger, LedgerError, ordered_results
 from maxent_robot.trials.outcome import TrialResult
 from maxent_robot.trials.schedule import ScheduledTrial, condition_labels, pairs_of, schedule, why_it_ends
@@ -167,6 +169,22 @@ def test_a_ledger_of_another_protocol_or_a_damaged_one_is_refused(tmp_path: Path
         file.write('nonsense\n{"event": "note", "time": "", "text": ""}\n')
     with pytest.raises(LedgerError, match="line 2: not JSON"):
         Ledger(path, experiment())
+
+
+def test_an_experiment_goes_on_when_the_schema_has_gained_a_field(tmp_path: Path) -> None:
+    """The ledger belongs to what the protocol's file says, and not to the defaults of today."""
+    files = ExperimentFiles(tmp_path / "experiment")
+    files.create(experiment())
+    mapping = yaml.safe_load(files.protocol.read_text())
+    del mapping["after_fault"]  # as if the file had been written before there was such a field
+    files.protocol.write_text(yaml.safe_dump(mapping))
+    with files.open_ledger() as ledger:
+        trial = ledger.trials[0]
+        ledger.end(result(trial, attempt=ledger.begin(trial)))
+    assert len(files.read_ledger().results) == 1
+    files.protocol.write_text(yaml.safe_dump({**mapping, "seed": 2}))
+    with pytest.raises(LedgerError, match="is of another protocol"):
+        files.read_ledger()
 
 
 def test_who_only_looks_changes_nothing(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import browser_page, elsewhere, violations
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("jinja2")
@@ -153,3 +154,19 @@ def test_one_condition_has_no_comparison(tmp_path: Path) -> None:
     assert figures["comparisons"] == []
     assert "Comparison" not in text_of(page)
     assert not math.isnan(figures["conditions"]["fast"]["success"])
+
+
+def test_the_page_is_for_telephones_too_and_asks_no_other_machine(tmp_path: Path) -> None:
+    make_experiment(tmp_path / "done")
+    page_file, _ = write_experiment_report(tmp_path / "done")
+    with browser_page(390, 844) as (page, asked):
+        page.goto(page_file.as_uri())
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 390, "what is wider scrolls in a box of its own"
+        assert elsewhere(asked) == []
+        assert (
+            violations(page, ("color-contrast", "page-has-heading-one", "image-alt", "scrollable-region-focusable"))
+            == []
+        )
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.tagName") != "BODY", "the keyboard reaches what scrolls"

@@ -17,7 +17,6 @@ from maxent_robot.cli.main import main
 from maxent_robot.skill.observation import FRAME_SIZE, OBSERVATION_SIZE
 from maxent_robot.trials.experiment_files import ExperimentFiles
 from maxent_robot.trials.gap import channel_names, observation_drift, rate_difference
-from maxent_robot.trials.ledger import Ledger
 from maxent_robot.trials.mcap_writer import McapWriter, RecordingError
 from maxent_robot.trials.recordings import decoded_messages, newest_frames
 from maxent_robot.trials.statistics import StatisticsError
@@ -71,7 +70,7 @@ def record(files: ExperimentFiles, shift: float) -> None:
     """A recording of each trial in which the newest frame reads 1, 2, ..., and the force is off by `shift`."""
     frame = np.arange(FRAME_SIZE, dtype=float)
     frame[8] += shift
-    with Ledger(files.ledger, files.experiment()) as ledger:
+    with files.open_ledger() as ledger:
         for number, result in ledger.results.items():
             with McapWriter(files.recording(number, result.attempt)) as writer:
                 writer.add_topic("/cell/policy/observation", "std_msgs/msg/Float32MultiArray")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pickle
 import signal
+import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +20,12 @@ import pytest
 pytest.importorskip("mcap_ros2")
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
+from rclpy.serialization import deserialize_message
+from ros_support import ROOT, private_domain_id
 
 from maxent_robot.cli.main import main
+from maxent_robot.trials.definitions import message_class
 from maxent_robot.trials.experiment_files import ExperimentFiles
-from maxent_robot.trials.ledger import Ledger
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from trial_kills import Session, verdict
@@ -50,9 +57,55 @@ def recorded(path: Path) -> dict[str, list[Any]]:
     return found
 
 
+def is_as_published(recorded: Any, published: Any) -> bool:
+    """Whether what a reader has made of a recorded message has, field by field, the values that were published."""
+    if hasattr(published, "get_fields_and_field_types"):
+        fields = published.get_fields_and_field_types()
+        return all(is_as_published(getattr(recorded, name), getattr(published, name)) for name in fields)
+    if isinstance(published, bytes) and isinstance(recorded, int):  # the ROS type byte
+        return published == bytes([recorded])
+    if isinstance(published, (str, bytes, bool, int, float)):
+        return bool(recorded == published or (published != published and recorded != recorded))
+    return len(recorded) == len(published) and all(map(is_as_published, recorded, published))
+
+
+@contextlib.contextmanager
+def eavesdropping(domain: int, directory: Path) -> Iterator[dict[str, tuple[str, dict[int, bytes]]]]:
+    """What another process hears meanwhile (see `eavesdropper`), filled in at the end."""
+    heard: dict[str, tuple[str, dict[int, bytes]]] = {}
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("eavesdropper.py")), str(directory / "heard")],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        yield heard
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    heard.update(pickle.loads((directory / "heard").read_bytes()))
+
+
+def compare(path: Path, heard: Mapping[str, tuple[str, Mapping[int, bytes]]]) -> dict[str, float]:
+    """What share of the messages of a recording, by topic, was heard by both; those are equal to the last field."""
+    both, all_of_them = Counter[str](), Counter[str]()
+    with path.open("rb") as file:
+        reader = make_reader(file, decoder_factories=[DecoderFactory()])
+        for _, channel, record, decoded in reader.iter_decoded_messages():
+            all_of_them[channel.topic] += 1
+            kind, messages = heard.get(channel.topic, ("", {}))
+            if published := messages.get(record.publish_time):
+                both[channel.topic] += 1
+                assert record.data == published, channel.topic
+                assert is_as_published(decoded, deserialize_message(published, message_class(kind))), channel.topic
+    return {topic: both[topic] / count for topic, count in all_of_them.items()}
+
+
 def test_an_experiment_comes_to_its_end_and_every_trial_has_a_recording_of_its_own(tmp_path: Path) -> None:
     protocol, output = write_protocol(tmp_path, places=1), tmp_path / "experiment"
-    assert main(["trials", "run", str(protocol), "--output", str(output)]) == 0
+    domain = private_domain_id()
+    with eavesdropping(domain, tmp_path) as heard:
+        assert main(["trials", "run", str(protocol), "--output", str(output), "--domain-id", str(domain)]) == 0
     files = ExperimentFiles(output)
     assert verdict(output) == {
         "planned": 2,
@@ -65,7 +118,7 @@ def test_an_experiment_comes_to_its_end_and_every_trial_has_a_recording_of_its_o
         "outcomes": {"success": 2},
         "notes": ["all trials are done"],
     }
-    with Ledger(files.ledger, files.experiment()) as ledger:
+    with files.open_ledger() as ledger:
         results = ledger.results
     assert results[1].seed == results[2].seed
     assert results[1].estimate_error_mm == pytest.approx(results[2].estimate_error_mm, abs=0.3)
@@ -78,6 +131,9 @@ def test_an_experiment_comes_to_its_end_and_every_trial_has_a_recording_of_its_o
         assert "actor.onnx" in context["manifest"]
         assert len(messages["/candidate_twist"]) > 20
         assert {message.message for message in messages["/supervisor/state"]} >= {"ARMED", "RUNNING"}
+        shares = compare(files.recording(number, 1), heard)
+        assert {"/joint_states", "/wrench", "/candidate_twist", "/policy/observation", "/target_pose"} <= set(shares)
+        assert min(shares.values()) > 0.9, shares
     assert (output / "report.html").is_file()
     # Run again, it has nothing to do, and says so.
     assert main(["trials", "run", "--output", str(output)]) == 0

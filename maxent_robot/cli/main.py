@@ -18,7 +18,10 @@ from maxent_robot.errors import MaxentRobotError
 
 __all__ = ["COMMANDS", "build_parser", "main"]
 
-COMMANDS = ("demo", "up", "doctor", "trials", "identify", "train", "family", "compare", "evaluate", "export", "verify")
+COMMANDS = (
+    *("demo", "up", "doctor", "console", "trials", "identify", "train", "family", "compare", "evaluate", "export"),
+    "verify",
+)
 
 _EXTRAS = {
     "torch": ("PyTorch", "train"),

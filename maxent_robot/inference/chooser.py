@@ -42,12 +42,12 @@ class ActionChooser(Protocol):
     """Chooses one action a step.
 
     Attributes:
-        mode: of the sampler.
+        control: mode and temperature of the sampler; another one may be put in its place at any time.
         seed: in use.
         sees_obstacle: whether the observation has to hold the frame of an obstacle.
     """
 
-    mode: str
+    control: TemperatureControl
     seed: int
     sees_obstacle: bool
 
@@ -82,12 +82,26 @@ class SkillChooser:
     """
 
     def __init__(self, bundle: SkillBundle, sampler: EntropyAwareSampler) -> None:
-        self.mode, self.seed = sampler.control.mode, sampler.seed
+        self.seed, self._bundle = sampler.seed, bundle
         self._sampler, self._actor = sampler, OnnxActor(bundle)
         layout = bundle.manifest.layout
         self.sees_obstacle, self._columns = layout.sees_obstacle, layout.columns
-        self._doubt = CriticDoubt(bundle) if sampler.control.heeds_critics else None
+        self._doubt: CriticDoubt | None = None
+        self.control = sampler.control
         self._actor(np.zeros((1, self._actor.observation_size), dtype=np.float32))  # the first run allocates
+
+    @property
+    def control(self) -> TemperatureControl:
+        """See `ActionChooser`; the critics are loaded for the first one that heeds them."""
+        return self._sampler.control
+
+    @control.setter
+    def control(self, control: TemperatureControl) -> None:
+        if not control.heeds_critics:
+            self._doubt = None
+        elif self._doubt is None:
+            self._doubt = CriticDoubt(self._bundle)
+        self._sampler.control = control
 
     def reset(self) -> None:
         """See `ActionChooser`."""
@@ -121,19 +135,19 @@ class ComposedChooser:
     """
 
     def __init__(self, composer: BoundedComposer, control: TemperatureControl, sees_obstacle: bool = False) -> None:
-        self.mode, self.seed = control.mode, composer.composer.seed
-        self._bounded, self._control = composer, control
+        self.control, self.seed = control, composer.composer.seed
+        self._bounded = composer
         self.sees_obstacle = sees_obstacle
 
     def reset(self) -> None:
         """See `ActionChooser`."""
-        self._control.reset()
+        self.control.reset()
 
     def __call__(self, observation: NDArray[np.float32], frame: Array, calm: float = 1.0) -> Choice:
         """See `ActionChooser`."""
         composer = self._bounded.composer
         composition = composer.composition
-        guidance = self._control(1, frame[None], calm)
+        guidance = self.control(1, frame[None], calm)
         temperature = float(guidance.temperature[0])
         at = observation.astype(np.float64)
         composed = self._bounded(at, temperature)

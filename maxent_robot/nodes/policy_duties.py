@@ -51,6 +51,12 @@ class PolicyDuty(ABC):
     latched: dict[str, Callable[[PoseStamped], None]]
     inputs: list[Input]
 
+    def check_mode(self, mode: str) -> None:  # noqa: B027  most duties take all
+        """
+        Raises:
+            ContractError: the sampler's mode is not for this duty.
+        """
+
     @abstractmethod
     def activate(self) -> None:
         """The node begins to act."""
@@ -129,11 +135,8 @@ class HockeyDuty(PolicyDuty):
     def __init__(
         self, robot: RobotConfig, bundle: SkillBundle, chooser: ActionChooser, now_s: Callable[[], float]
     ) -> None:
-        if chooser.mode not in HISTORY_FREE_MODES:
-            raise ContractError(
-                f"mode is '{chooser.mode}', which is for insertions; for hockey skill '{bundle.manifest.name}' it must "
-                f"be one of {', '.join(HISTORY_FREE_MODES)}"
-            )
+        self._skill = bundle.manifest.name
+        self.check_mode(chooser.control.mode)
         self._runner = HockeyRunner(bundle, chooser)
         self._inputs = inputs = HockeyInputs(robot, now_s)
         self.latched = {HOCKEY_TABLE_POSE: inputs.on_table}
@@ -142,6 +145,14 @@ class HockeyDuty(PolicyDuty):
             Input(PoseStamped, COMMANDED_POSE, RELIABLE, inputs.on_target),
             Input(PoseArray, HOCKEY_PICTURE, SENSOR, inputs.on_picture),
         ]
+
+    def check_mode(self, mode: str) -> None:
+        """See `PolicyDuty`: no mode that reads the phases of an insertion."""
+        if mode not in HISTORY_FREE_MODES:
+            raise ContractError(
+                f"mode is '{mode}', which is for insertions; for hockey skill '{self._skill}' it must be one of "
+                f"{', '.join(HISTORY_FREE_MODES)}"
+            )
 
     def activate(self) -> None:
         """See `PolicyDuty`."""

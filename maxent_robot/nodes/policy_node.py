@@ -7,11 +7,13 @@ input is there and fresh; otherwise it says which one is not.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.parameter import Parameter
 from rclpy.timer import Timer
 from std_msgs.msg import Float32MultiArray, MultiArrayDimension
 
@@ -29,7 +31,7 @@ from maxent_robot.nodes.composition_parameters import CompositionParameters
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import diagnostic_status, diagnostic_values
 from maxent_robot.nodes.policy_duties import HockeyDuty, InsertionDuty, PolicyDuty
-from maxent_robot.nodes.policy_parameters import declare_policy_parameters
+from maxent_robot.nodes.policy_parameters import LIVE, declare_policy_parameters
 from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import LATCHED, RELIABLE
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
@@ -63,6 +65,8 @@ DEGRADED_STATE = "DEGRADED"
 class PolicyNode(ManagedNode):
     """See the module; parameters are read on every `configure`, so a skill can be changed without a new process.
 
+    Mode and temperature of the sampler, and what `CompositionParameters` says, take effect when they are set.
+
     What it needs and does for an insertion and for hockey: `policy_duties`.
     """
 
@@ -70,6 +74,8 @@ class PolicyNode(ManagedNode):
         super().__init__("policy")
         declare_policy_parameters(self)
         self._composition = CompositionParameters(self)
+        self.add_on_set_parameters_callback(self._check_control)
+        self.add_post_set_parameters_callback(self._set_control)
         self._robot: RobotConfig
         self._chosen_by: ActionChooser | None = None
         self._duty: PolicyDuty
@@ -95,7 +101,6 @@ class PolicyNode(ManagedNode):
             "robot": self._robot.fingerprint(),
             "period_s": bundle.manifest.policy_period_s,
         }
-        self._chooser_identity = {"mode": chooser.mode, "seed": chooser.seed}
         self._supervisor_runs = self._degraded = False
         self._twist_publisher = self.create_lifecycle_publisher(TwistStamped, CANDIDATE_TWIST, RELIABLE)
         self._telemetry_publisher = self.create_lifecycle_publisher(DiagnosticStatus, POLICY_TELEMETRY, RELIABLE)
@@ -112,7 +117,7 @@ class PolicyNode(ManagedNode):
         self.get_logger().info(
             f"skill {bundle.manifest.name} ({bundle.manifest.connector or bundle.manifest.task}) on {self._robot.name}"
             f"{', composed with ' + ', '.join(self._composition.skills) if self._composition.skills else ''}, "
-            f"mode {chooser.mode}, seed {chooser.seed}"
+            f"mode {chooser.control.mode}, seed {chooser.seed}"
         )
 
     def _chooser(self, bundle: SkillBundle) -> ActionChooser:
@@ -124,6 +129,29 @@ class PolicyNode(ManagedNode):
         return SkillChooser(
             bundle, EntropyAwareSampler(mode, temperature, seed, ColouredNoise(noise, correlation_steps))
         )
+
+    def _control(self, parameters: Sequence[Parameter[Any]] = ()) -> TemperatureControl | None:
+        """Of the sampler, with these parameters and the others as they are; None where none of them is its own."""
+        changed = {parameter.name: parameter.value for parameter in parameters if parameter.name in LIVE}
+        if not changed:
+            return None
+        values = {name: self.get_parameter(name).value for name in LIVE} | changed
+        return TemperatureControl(str(values["mode"]), float(values["temperature"]))
+
+    def _check_control(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
+        try:
+            control = self._control(parameters)
+            if control is not None and self._chosen_by is not None:
+                self._duty.check_mode(control.mode)
+        except MaxentRobotError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _set_control(self, parameters: list[Parameter[Any]]) -> None:
+        control = self._control(parameters)
+        if control is not None and self._chosen_by is not None:
+            self._chosen_by.control = control
+            self.get_logger().info(f"sampler: mode {control.mode}, temperature {control.temperature:g}")
 
     def _make_duty(self, bundle: SkillBundle, chooser: ActionChooser) -> PolicyDuty:
         if not bundle.manifest.layout.inserts:
@@ -211,7 +239,8 @@ class PolicyNode(ManagedNode):
         observation = Float32MultiArray(data=step.observation)
         observation.layout.dim = [MultiArrayDimension(label="observation", size=size, stride=size)]
         self._observation_publisher.publish(observation)
-        choice = step.choice
+        choice, chooser = step.choice, self._chosen_by
+        assert chooser is not None  # there is one whenever there is a timer
         self._telemetry_publisher.publish(
             diagnostic_status(
                 DiagnosticStatus.OK,
@@ -220,7 +249,8 @@ class PolicyNode(ManagedNode):
                 {
                     "entropy": choice.entropy,
                     "temperature": choice.temperature,
-                    **self._chooser_identity,
+                    "mode": chooser.control.mode,
+                    "seed": chooser.seed,
                     **choice.report,
                     "step": self._step,
                     "latency_ms": 1e-6 * now.nanoseconds - 1e3 * joint_stamp_s,

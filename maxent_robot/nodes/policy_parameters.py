@@ -9,9 +9,12 @@ from maxent_robot.inference.noise import COLOURS, CORRELATION_RANGE
 from maxent_robot.inference.temperature import DEFAULT_MODE, MAXIMUM_TEMPERATURE
 from maxent_robot.nodes.parameters import declare
 
+LIVE = ("mode", "temperature")
+"""Parameters that may be set while the node is active; the others are read by `configure`."""
+
 
 def declare_policy_parameters(node: Node) -> None:
-    """Declare them with their descriptions and ranges; all are read by `configure`."""
+    """Declare them with their descriptions and ranges."""
     declare(node, "robot", "sim", "name or path of the robot description")
     declare(node, "skill", "plug_insertion", "name or path of the skill bundle")
     declare(node, "mode", DEFAULT_MODE, f"sampler: {', '.join(SAMPLER_MODES)}")

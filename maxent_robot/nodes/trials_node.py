@@ -43,7 +43,7 @@ from maxent_robot.paths import find_skill
 from maxent_robot.skill.bundle import SkillBundle, load_bundle
 from maxent_robot.trials.experiment import Experiment
 from maxent_robot.trials.experiment_files import ExperimentFiles
-from maxent_robot.trials.ledger import Ledger, result_to_mapping
+from maxent_robot.trials.ledger import result_to_mapping
 from maxent_robot.trials.operator_desk import FAILED, ExperimentEnded, OperatorDesk
 
 STATE_TOPIC, RESULT_TOPIC = "trials/state", "trials/result"
@@ -76,7 +76,7 @@ class TrialsNode(ManagedNode):
         self._robot = load_robot(robot)
         self._setup = self._make_setup(self._experiment, self._bundles, robot)
         self._stack.enter_context(locked(self._files.directory))
-        self._ledger = self._stack.enter_context(Ledger(self._files.ledger, self._experiment))
+        self._ledger = self._stack.enter_context(self._files.open_ledger())
         self._desk = OperatorDesk(begin=bool(self.get_parameter("begin").value))
         self._state_publisher = self.make_publisher(DiagnosticStatus, STATE_TOPIC, LATCHED)
         self._result_publisher = self.make_publisher(String, RESULT_TOPIC, LATCHED)

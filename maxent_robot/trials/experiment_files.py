@@ -19,9 +19,10 @@ import yaml
 from maxent_robot.config import load_config, to_mapping
 from maxent_robot.errors import ConfigError
 from maxent_robot.trials.experiment import Experiment
-from maxent_robot.trials.ledger import Ledger, ordered_results
+from maxent_robot.trials.ledger import Ledger, mapping_sha256, ordered_results
 from maxent_robot.trials.series import TrialSeries, read_series, write_series
 from maxent_robot.trials.table import TrialTable
+from maxent_robot.yaml_file import read_yaml
 
 PROTOCOL_FILE, LEDGER_FILE, TABLE_FILE = "protocol.yaml", "ledger.jsonl", "trials.csv"
 SESSIONS_FILE = "sessions.jsonl"
@@ -65,13 +66,23 @@ class ExperimentFiles:
         """
         return load_config(self.protocol, Experiment)
 
+    def open_ledger(self) -> Ledger:
+        """What has been run so far, to go on with.
+
+        Raises:
+            ConfigError, LedgerError: there is no protocol, or the ledger is damaged or another's.
+        """
+        return Ledger(self.ledger, self.experiment(), protocol_sha256=mapping_sha256(read_yaml(self.protocol)))
+
     def read_ledger(self) -> Ledger:
         """What has been run so far, to look at, also while it is being run.
 
         Raises:
             ConfigError, LedgerError: there is none, or it is damaged.
         """
-        return Ledger(self.ledger, self.experiment(), read_only=True)
+        return Ledger(
+            self.ledger, self.experiment(), read_only=True, protocol_sha256=mapping_sha256(read_yaml(self.protocol))
+        )
 
     def recording(self, trial: int, attempt: int, part: int = 1) -> Path:
         """Where the messages of an attempt go; a recorder that died and came back begins another part."""

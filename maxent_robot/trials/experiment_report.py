@@ -19,7 +19,7 @@ from maxent_robot.trials.experiment_figures import (
 from maxent_robot.trials.experiment_files import ExperimentFiles
 from maxent_robot.trials.experiment_summary import summarise_experiment
 from maxent_robot.trials.gap import gap_figures
-from maxent_robot.trials.ledger import Ledger, protocol_sha256, results_by_condition
+from maxent_robot.trials.ledger import Ledger, results_by_condition
 from maxent_robot.trials.outcome import SUCCESS
 from maxent_robot.trials.provenance import SessionRecord, read_sessions
 from maxent_robot.trials.report_page import (
@@ -94,7 +94,7 @@ def _content(
         "started": datetime.fromisoformat(sessions[0].started).strftime("%d %B %Y, %H:%M"),
         "place": "simulated arm" if last.robot == "sim" else f"robot {last.robot}",
         "protocol": experiment,
-        "protocol_sha256": protocol_sha256(experiment),
+        "protocol_sha256": ledger.protocol_sha256,
         "criterion": (
             f"seated within {mm(criterion.depth_tolerance_m)} mm of the full depth and held there for "
             f"{criterion.hold_s} s, within {criterion.timeout_s:g} s, the contact force (10 ms mean) never above "

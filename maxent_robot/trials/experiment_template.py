@@ -24,7 +24,7 @@ peak force {{ number(row.peak_force_n.p50, 1) }} N</div></div>
 <h2>Success</h2>
 <p>Inserted means {{ criterion }}. The bars are 95&thinsp;% Wilson intervals.</p>
 {{ figure('success') }}
-<div class="scroll"><table>
+<div class="scroll" tabindex="0"><table>
 <thead><tr><th>condition</th><th class="n">inserted</th><th class="n">95 % interval</th>
 <th class="n">time, s: median</th>
 <th class="n">95th percentile</th><th class="n">peak force, N: median</th><th class="n">95th percentile</th>
@@ -40,7 +40,8 @@ peak force {{ number(row.peak_force_n.p50, 1) }} N</div></div>
 test, times and forces by the median of the differences with its bootstrap interval and by the exact sign test, in which
 a failure is slower than any insertion; the curves by the log-rank test.</p>
 {% for c in comparisons %}<h3>{{ c.first }} against {{ c.second }}: {{ c.verdict }}</h3>
-<div class="scroll"><table><thead><tr><th></th><th class="n">pairs</th><th class="n">{{ c.first }} more</th>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th></th><th class="n">pairs</th><th class="n">{{ c.first }} more</th>
 <th class="n">{{ c.second }} more</th><th class="n">difference</th><th class="n">95 % interval</th>
 <th class="n">p</th></tr></thead>
 <tbody>{% for row in c.rows %}<tr><td>{{ row.name }}</td><td class="n">{{ row.count }}</td>
@@ -67,7 +68,8 @@ that failed by themselves stay at risk to the end of the time allowed; those tha
 {% if failures %}<h2>Failures</h2>
 <p>Depth (line, left) and contact force (filled, right) of each trial that did not insert{{ failures_note }}.</p>
 {{ figure('failures') }}
-<div class="scroll"><table><thead><tr><th class="n">trial</th><th class="n">place</th><th>condition</th><th>outcome</th>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th class="n">trial</th><th class="n">place</th><th>condition</th><th>outcome</th>
 <th class="n">time, s</th><th class="n">peak force, N</th><th class="n">depth, mm</th><th>interventions</th>
 <th>recording</th></tr></thead>
 <tbody>{% for t in failures %}<tr><td class="n">{{ t.trial }}</td><td class="n">{{ t.place }}</td>
@@ -80,7 +82,8 @@ that failed by themselves stay at risk to the end of the time allowed; those tha
 {% if gap %}<h2>Beside the simulation</h2>
 <p>The same protocol in simulation, {{ gap.other }}. Rates with Newcombe's interval of their difference and Barnard's
 exact test, times and forces by Mann and Whitney's test; arm and simulation are independent groups.</p>
-<div class="scroll"><table><thead><tr><th>condition</th><th class="n">arm</th><th class="n">simulation</th>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>condition</th><th class="n">arm</th><th class="n">simulation</th>
 <th class="n">difference</th><th class="n">95 % interval</th><th class="n">p</th><th class="n">median time, s</th>
 <th class="n">p</th><th class="n">median peak force, N</th><th class="n">p</th></tr></thead><tbody>
 {% for row in gap.rows %}<tr>{% for cell in row %}<td{% if not loop.first %} class="n"{% endif %}>{{ cell }}</td>
@@ -91,7 +94,8 @@ exact test, times and forces by Mann and Whitney's test; arm and simulation are 
 <p>Each number of the newest frame, over all policy steps ({{ gap.steps[0] }} on the arm, {{ gap.steps[1] }} in
 simulation): how far the two distributions are apart, and by how many of the simulation's standard deviations the mean
 has moved. The farthest ten:</p>
-<div class="scroll"><table><thead><tr><th>channel</th><th class="n">apart</th><th class="n">mean moved by</th>
+<div class="scroll" tabindex="0"><table>
+<thead><tr><th>channel</th><th class="n">apart</th><th class="n">mean moved by</th>
 <th class="n">spread, ratio</th><th class="n">mean, arm</th><th class="n">mean, simulation</th></tr></thead><tbody>
 {% for row in gap.drift %}<tr>{% for cell in row %}<td{% if not loop.first %} class="n"{% endif %}>{{ cell }}</td>
 {% endfor %}</tr>
@@ -99,7 +103,7 @@ has moved. The farthest ten:</p>
 
 <h2>How it went</h2>
 <p>{{ conduct }}</p>
-{% if notes %}<div class="scroll"><table><tbody>{% for time, text in notes %}<tr><td>{{ time }}</td>
+{% if notes %}<div class="scroll" tabindex="0"><table><tbody>{% for time, text in notes %}<tr><td>{{ time }}</td>
 <td>{{ text }}</td></tr>
 {% endfor %}</tbody></table></div>{% endif %}
 

@@ -47,12 +47,17 @@ class Ledger:
         attempts: how often each trial was begun, by number.
         notes: what else happened, (time, text).
         repaired: whether a torn line was cut off.
+        protocol_sha256: as in its first line.
     """
 
-    def __init__(self, path: str | os.PathLike[str], experiment: Experiment, read_only: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], experiment: Experiment, read_only: bool = False, protocol_sha256: str = ""
+    ) -> None:
         """
         Args:
             read_only: to look at it while another process may write it; nothing is begun, and nothing cut off.
+            protocol_sha256: of the protocol as its file has it; empty: of `experiment`. A field that the schema has
+                gained since is in the latter alone.
 
         Raises:
             LedgerError: it is of another protocol, damaged before its last line, or, if only to be read, not there.
@@ -64,7 +69,8 @@ class Ledger:
         self.notes: list[tuple[str, str]] = []
         self.repaired = False
         events = self._read(repair=not read_only) if self.path.exists() else []
-        header = {"event": "experiment", "version": VERSION, "protocol_sha256": protocol_sha256(experiment)}
+        self.protocol_sha256 = protocol_sha256 or mapping_sha256(to_mapping(experiment))
+        header = {"event": "experiment", "version": VERSION, "protocol_sha256": self.protocol_sha256}
         if events and events[0] != header:
             raise LedgerError(
                 f"{self.path}: is of another protocol, or of another version: {events[0]}, must be {header}; "
@@ -177,9 +183,9 @@ class Ledger:
             raise LedgerError(f"{self.path}, line {line}: not an event of a ledger ({error})") from error
 
 
-def protocol_sha256(experiment: Experiment) -> str:
+def mapping_sha256(protocol: Mapping[str, Any]) -> str:
     """Of everything that the trials follow from."""
-    return hashlib.sha256(json.dumps(to_mapping(experiment), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()
 
 
 def ordered_results(ledger: Ledger) -> Sequence[TrialResult]:

@@ -62,7 +62,8 @@ def picture(name: str, files: Mapping[str, Path]) -> Any:
     if name not in files:
         return Markup('<p class="none">No samples were recorded for this plot.</p>')
     data = base64.b64encode(files[name].read_bytes()).decode("ascii")
-    return Markup('<div class="scroll"><img alt="{}" src="data:image/png;base64,{}"></div>').format(name, data)
+    shown = Markup('<div class="scroll" tabindex="0"><img alt="{}" src="data:image/png;base64,{}"></div>')
+    return shown.format(name, data)
 
 
 def percent(value: float | None, decimals: int = 0) -> str:

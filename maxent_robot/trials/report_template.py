@@ -119,7 +119,7 @@ mean) never above {{ '%g' | format(run.criterion.force_limit_n) }} N.</p>
 believed it to be: the errors of the estimate and of the grip together, which it was not told.
 {%- if obstacle %} <em>From the obstacle</em> is how near the tip came to its surface; less than 0 is inside it.
 {%- endif %}</p>
-<div class="scroll"><table>
+<div class="scroll" tabindex="0"><table>
 <thead><tr><th class="n">trial</th><th>skill</th><th>connector</th><th class="n">seed</th>
 <th class="n">socket off by</th>
 <th>outcome</th><th class="n">time, s</th><th class="n">peak force, N</th><th class="n">depth, mm</th>
@@ -140,20 +140,20 @@ believed it to be: the errors of the estimate and of the grip together, which it
 <section>
 <h2>Supervisor</h2>
 <p>How often the supervisor began to change a command, and what made it stop.</p>
-<div class="scroll"><table><thead><tr><th>intervention</th><th class="n">times</th>
+<div class="scroll" tabindex="0"><table><thead><tr><th>intervention</th><th class="n">times</th>
 <th class="n">in trials</th></tr></thead><tbody>
 {% for row in interventions %}<tr><td>{{ row.name }}</td><td class="n">{{ row.count }}</td>
 <td class="n">{{ row.trials }}</td></tr>
 {% else %}<tr><td colspan="3" class="none">none</td></tr>{% endfor %}</tbody></table></div>
 <h3>Faults</h3>
-<div class="scroll"><table><tbody>
+<div class="scroll" tabindex="0"><table><tbody>
 {% for name, count in total.faults.items() %}<tr><td>{{ name }}</td><td class="n">{{ count }}</td></tr>
 {% else %}<tr><td class="none">none</td></tr>{% endfor %}</tbody></table></div>
 </section>
 <section>
 <h2>Latency</h2>
 <p>Age of the newest joint state when the candidate action leaves the policy, ms.</p>
-<div class="scroll"><table><thead><tr><th>connector</th>
+<div class="scroll" tabindex="0"><table><thead><tr><th>connector</th>
 <th class="n">p50</th><th class="n">p95</th><th class="n">p99</th><th class="n">max</th>
 <th class="n">steps</th></tr></thead><tbody>
 {% for name, figures in groups %}<tr{% if loop.last %} class="total"{% endif %}><td>{{ name }}</td>
@@ -179,7 +179,7 @@ believed it to be: the errors of the estimate and of the grip together, which it
 {% endfor %}
 {% for name, value in skill.evaluated %}<dt>{{ name }}</dt><dd>{{ value }}</dd>
 {% endfor %}</dl>
-{% if skill.modes %}<div class="scroll"><table><thead><tr><th>in simulation</th><th class="n">inserted</th>
+{% if skill.modes %}<div class="scroll" tabindex="0"><table><thead><tr><th>in simulation</th><th class="n">inserted</th>
 <th class="n">interval</th>
 <th class="n">median, s</th><th class="n">peak force p95, N</th></tr></thead><tbody>
 {% for mode, figures in skill.modes.items() %}<tr><td>{{ mode }}</td>

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from maxent_robot.trials.experiment import Experiment
     from maxent_robot.trials.experiment_files import ExperimentFiles
 
-REVIVED = ("policy", "recorder", "trials")
+REVIVED = ("policy", "recorder", "console", "trials")
 """Processes that are started again when they die; the others end the session."""
 LOCK_TIMEOUT_S = 15.0
 POLL_PERIOD_S = 0.1
@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, help="directory of the experiment (default: reports/<name>_<time>)")
     parser.add_argument("--robot", default="", help="name or path of a robot description (default: the protocol's)")
     parser.add_argument("--wait", action="store_true", help="begin when trials/start is called, not at once")
+    parser.add_argument(
+        "--console", type=int, nargs="?", const=8080, metavar="PORT", help="serve a page to watch and stop it from, too"
+    )
     parser.add_argument("--domain-id", type=int, help="ROS domain (default: one that nothing uses, if simulated)")
 
 
@@ -62,11 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     experiment, files = _open(arguments)
     robot = arguments.robot or experiment.robot
-    graph = _graph(experiment, robot, files, begin=not arguments.wait)
+    graph = _graph(experiment, robot, files, arguments.console, begin=not arguments.wait)
     _wait_for_lock(files.directory)
     bundles = {condition.name: load_bundle(find_skill(condition.skill)) for condition in experiment.conditions}
     append_session(files.sessions, session_record(robot, bundles))
     print(f"experiment {experiment.name} in {files.directory}", flush=True)
+    if arguments.console is not None:
+        print(f"console: http://127.0.0.1:{arguments.console}/", flush=True)
     names = [process.name for process in graph]
     private = is_simulated(graph)
     with Interruption() as interruption:
@@ -124,7 +129,9 @@ def _complete(experiment: Experiment) -> Experiment:
     return dataclasses.replace(experiment, conditions=tuple(conditions), depth_m=depths)
 
 
-def _graph(experiment: Experiment, robot: str, files: ExperimentFiles, begin: bool) -> tuple[NodeProcess, ...]:
+def _graph(
+    experiment: Experiment, robot: str, files: ExperimentFiles, console_port: int | None, begin: bool
+) -> tuple[NodeProcess, ...]:
     """The processes: the recorder first, so that it sees the others from their first message on, the runner last."""
     from maxent_robot.bringup import NodeProcess, load_graph, processes
     from maxent_robot.trials.schedule import schedule
@@ -137,7 +144,10 @@ def _graph(experiment: Experiment, robot: str, files: ExperimentFiles, begin: bo
         overrides["sim_arm"] = {"scenario_seed": first.seed, **experiment.arm}
     directory = str(files.directory.resolve())
     runner = NodeProcess("trials", "trials_node", {"directory": directory, "robot": robot, "begin": begin})
-    return (NodeProcess("recorder", "recorder_node"), *processes(config, robot, overrides), runner)
+    graph = [NodeProcess("recorder", "recorder_node"), *processes(config, robot, overrides)]
+    if console_port is not None:
+        graph.append(NodeProcess("console", "console_node", {"robot": robot, "port": console_port}))
+    return (*graph, runner)
 
 
 def _wait_for_lock(directory: Path) -> None:

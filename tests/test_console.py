@@ -1,0 +1,174 @@
+"""The console without ROS and without a browser: who may open it, what it allows, how the arm is drawn."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from maxent_robot.console.gate import Gate
+from maxent_robot.console.twin import _segments, _turn_z_to
+from maxent_robot.console.view import (
+    ARM,
+    INSERTED,
+    RESET,
+    START,
+    STOP,
+    TRIALS_ACKNOWLEDGE,
+    TRIALS_START,
+    TRIALS_STOP,
+    ConsoleView,
+    PolicyStatus,
+    SamplerSettings,
+    SupervisorStatus,
+    TrialsStatus,
+)
+from maxent_robot.control import rotations
+from maxent_robot.control.robot import load_robot
+from maxent_robot.errors import ConfigError
+
+TOKEN = "a-secret-of-20-signs"
+HERE = {"Host": "127.0.0.1:8080"}
+SAME_SITE = {"Origin": "http://127.0.0.1:8080"}
+
+
+def status(gate: Gate, headers: Mapping[str, str], path: str = "/", websocket: bool = False) -> http.HTTPStatus | None:
+    answer = gate.check(path, headers, websocket)
+    return None if answer is None else answer.status
+
+
+@pytest.mark.parametrize(
+    ("headers", "websocket", "expected"),
+    [
+        (HERE, False, None),
+        (HERE | SAME_SITE, True, None),
+        (HERE, True, None),
+        ({"host": "localhost:8080", "origin": "http://localhost:8080"}, True, None),
+        ({"Host": "[::1]:8080"}, False, None),
+        (HERE | {"Origin": "https://example.org"}, True, http.HTTPStatus.FORBIDDEN),
+        (HERE | {"Origin": "http://127.0.0.1:8081"}, True, http.HTTPStatus.FORBIDDEN),
+        (HERE | {"Origin": "null"}, True, http.HTTPStatus.FORBIDDEN),
+        ({"Host": "rebound.example.org:8080"}, False, http.HTTPStatus.FORBIDDEN),
+        ({"Host": "rebound.example.org", "Origin": "http://rebound.example.org"}, True, http.HTTPStatus.FORBIDDEN),
+        ({"Host": "127.0.0.1.example.org"}, False, http.HTTPStatus.FORBIDDEN),
+        ({"Host": "[broken"}, False, http.HTTPStatus.FORBIDDEN),
+        ({}, False, http.HTTPStatus.FORBIDDEN),
+    ],
+)
+def test_without_a_token_only_this_machines_own_pages_come_in(
+    headers: Mapping[str, str], websocket: bool, expected: http.HTTPStatus | None
+) -> None:
+    assert status(Gate("127.0.0.1", 8080), headers, websocket=websocket) == expected
+
+
+def test_a_token_is_asked_for_and_remembered_by_a_cookie() -> None:
+    gate = Gate("0.0.0.0", 8080, TOKEN)
+    lab = {"Host": "cell:8080"}
+    assert status(gate, lab) == http.HTTPStatus.UNAUTHORIZED
+    assert status(gate, lab, "/?token=a-secret-of-20-sign") == http.HTTPStatus.UNAUTHORIZED
+    assert status(gate, lab, "/?token=") == http.HTTPStatus.UNAUTHORIZED
+    assert status(gate, lab | {"Cookie": "maxent_robot_console_8080=wrong"}) == http.HTTPStatus.UNAUTHORIZED
+    answer = gate.check(f"/?token={TOKEN}", lab, False)
+    assert answer is not None
+    assert (answer.status, answer.headers["Location"]) == (http.HTTPStatus.FOUND, "/")
+    assert "HttpOnly" in answer.headers["Set-Cookie"]
+    cookie = {"Cookie": "other=1; " + answer.headers["Set-Cookie"].partition(";")[0]}
+    assert status(gate, lab | cookie) is None
+    assert status(gate, lab | cookie | {"Origin": "http://cell:8080"}, websocket=True) is None
+    assert status(gate, lab | cookie | {"Origin": "http://evil"}, websocket=True) == http.HTTPStatus.FORBIDDEN
+    assert status(gate, lab, websocket=True) == http.HTTPStatus.UNAUTHORIZED
+    assert status(Gate("0.0.0.0", 8081, TOKEN), lab | cookie) == http.HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "message"),
+    [
+        ("0.0.0.0", "", "which other machines can reach, and token is empty"),
+        ("cell.lab", "", "which other machines can reach"),
+        ("127.0.0.1", "short", "token has 5 characters, must be at least 16"),
+        ("127.0.0.1", "with spaces in between", "letters, digits"),
+    ],
+)
+def test_a_console_that_would_be_open_to_all_is_refused(host: str, token: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Gate(host, 8080, token)
+
+
+ALL = (ARM, START, STOP, RESET, TRIALS_START, TRIALS_STOP, TRIALS_ACKNOWLEDGE, INSERTED)
+
+
+@pytest.mark.parametrize(
+    ("state", "allowed"),
+    [
+        (None, {STOP}),
+        ("UNCONFIGURED", {STOP}),
+        ("INACTIVE", {STOP, ARM}),
+        ("ARMED", {STOP, ARM, START}),
+        ("RUNNING", {STOP}),
+        ("DEGRADED", {STOP}),
+        ("HOLD", {STOP, RESET}),
+        ("FAULT", {STOP, RESET}),
+    ],
+)
+def test_what_may_be_pressed_depends_on_the_state_and_a_stop_may_always(state: str | None, allowed: set[str]) -> None:
+    view = ConsoleView(supervisor=None if state is None else SupervisorStatus(state))
+    assert {request for request in ALL if view.allows(request)} == allowed
+
+
+def test_an_experiment_has_the_arm_to_itself_until_it_rests() -> None:
+    view = ConsoleView(SupervisorStatus("ARMED"), sampler=SamplerSettings("retry", 1.0))
+    assert view.sampler_is_free
+    running = replace(view, trials=TrialsStatus("running"))
+    assert not running.sampler_is_free
+    assert {request for request in ALL if running.allows(request)} == {STOP, TRIALS_STOP, INSERTED}
+    waiting = replace(view, trials=TrialsStatus("acknowledge"))
+    assert {request for request in ALL if waiting.allows(request)} == {STOP, TRIALS_ACKNOWLEDGE}
+    for phase in ("waiting", "paused", "finished", "failed"):
+        rests = replace(view, trials=TrialsStatus(phase))
+        assert rests.sampler_is_free
+        assert rests.allows(START)
+        assert rests.allows(TRIALS_START) == (phase in ("waiting", "paused"))
+
+
+def test_the_view_says_what_stands_in_the_way() -> None:
+    silent = ConsoleView()
+    assert silent.is_bad
+    assert silent.headline == "No supervisor is heard"
+    fault = ConsoleView(
+        SupervisorStatus("FAULT", fault="CONTACT_FORCE: 31 N, allowed 30 N", dry_run=True),
+        PolicyStatus(problem="wrench: stale"),
+    )
+    assert fault.is_bad
+    assert fault.headline == "FAULT (dry run)"
+    assert list(fault.details) == ["CONTACT_FORCE: 31 N, allowed 30 N", "policy: wrench: stale"]
+
+
+@pytest.mark.parametrize("robot", ["sim", "fr3", "ur5e"])
+def test_the_rods_of_the_twin_lead_from_joint_to_joint_in_every_posture(robot: str) -> None:
+    chain = load_robot(robot).chain()
+    generator = np.random.default_rng(0)
+    rods: dict[str, list[Any]] = {}
+    for name, start, end, _ in _segments(chain):
+        rods.setdefault(name.rpartition("/")[0], []).append((start, end))
+    for _ in range(5):
+        frames = chain.frames(generator.uniform(chain.position_min, chain.position_max))
+        parents = {"/base": np.eye(4), **{f"/arm/{i}": frame for i, frame in enumerate(frames)}}
+        for i in range(len(chain.joint_names) - 1):
+            parent, child = f"/arm/{i}", frames[i + 1][:3, 3]
+            ends = [parents[parent] @ np.append(end, 1.0) for _, end in rods.get(parent, [])]
+            reached = ends[-1][:3] if ends else parents[parent][:3, 3]
+            np.testing.assert_allclose(reached, child, atol=1e-9)
+        last = len(chain.joint_names) - 1
+        _, tool = rods[f"/arm/{last}"][-1]
+        np.testing.assert_allclose((frames[last] @ np.append(tool, 1.0))[:3], frames[-1][:3, 3], atol=1e-9)
+
+
+@pytest.mark.parametrize("direction", [(0, 0, 1), (0, 0, -2), (1, 0, 0), (-0.3, 0.2, -0.9)])
+def test_a_rod_is_turned_along_its_direction(direction: tuple[float, float, float]) -> None:
+    towards = np.array(direction, dtype=float)
+    turned = rotations.to_matrix(_turn_z_to(towards)) @ [0.0, 0.0, 1.0]
+    np.testing.assert_allclose(turned, towards / np.linalg.norm(towards), atol=1e-12)
