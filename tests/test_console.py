@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import http
+import socket
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -96,6 +99,33 @@ def test_a_token_is_asked_for_and_remembered_by_a_cookie() -> None:
 def test_a_console_that_would_be_open_to_all_is_refused(host: str, token: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Gate(host, 8080, token)
+
+
+def test_the_server_asks_the_gate_before_anything_else() -> None:
+    pytest.importorskip("viser")
+    from websockets.exceptions import InvalidStatus
+    from websockets.sync.client import connect
+
+    from maxent_robot.console.server import ConsoleError, open_server
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = open_server("127.0.0.1", port, Gate("127.0.0.1", port))
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
+            assert answer.status == 200
+            assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(
+                urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "example.org"}), timeout=20
+            )
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(f"ws://127.0.0.1:{port}/", origin="http://example.org")
+        with pytest.raises(ConsoleError, match=f"port {port} of 127.0.0.1 can't be used: Address already in use"):
+            open_server("127.0.0.1", port, Gate("127.0.0.1", port))
+    finally:
+        server.stop()
 
 
 ALL = (ARM, START, STOP, RESET, TRIALS_START, TRIALS_STOP, TRIALS_ACKNOWLEDGE, INSERTED)

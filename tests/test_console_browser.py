@@ -122,6 +122,7 @@ def test_an_experiment_is_run_broken_off_and_judged_by_clicking(ros_graph: RosGr
             assert page.get_by_role("button", name="Arm", exact=True).is_disabled()
             click(page, "Break off this trial")
             page.get_by_text("last outcome: operator").wait_for()
+            click(page, "The cause is gone")
             wait_for_heading(page, "start the next trial", level=2)
 
             click(page, "Start or go on")
@@ -150,7 +151,7 @@ def test_an_experiment_is_run_broken_off_and_judged_by_clicking(ros_graph: RosGr
             command.wait(30)
     results = ExperimentFiles(output).read_ledger().results
     assert [results[number].outcome for number in (1, 2, 4)] == ["operator", "success", "not_inserted"]
-    assert results[3].outcome == "SECOND_PUBLISHER"
+    assert results[3].outcome == "fault:SECOND_PUBLISHER"
 
 
 def is_served(port: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http
+import io
 import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ def open_server(host: str, port: int, gate: Gate) -> viser.ViserServer:
         raise ConsoleError(f"the console needs {error.name}: pip install 'maxent-robot[console]'") from error
 
     _require_free(host, port)
-    with _gated(gate):
+    with _gated(gate), contextlib.redirect_stdout(io.StringIO()):  # its banner has the address without the token
         server = viser.ViserServer(host=host, port=port, label="maxent_robot", verbose=False)
     if server.get_port() != port:
         server.stop()

@@ -171,11 +171,10 @@ class ConsoleNode(ManagedNode):
                 continue
             if kind != "request":
                 self._change(kind, value)
-            elif value == STOP and self._view.trials is not None:
-                self._ask(STOP)
+                continue
+            self._ask(value)
+            if value == STOP and self._view.allows(TRIALS_STOP):
                 self._ask(TRIALS_STOP)
-            else:
-                self._ask(value)
 
     def _change(self, name: str, value: Any) -> None:
         if self._view.sampler_is_free:

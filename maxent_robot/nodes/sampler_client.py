@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 from rcl_interfaces.srv import GetParameters, SetParameters
@@ -96,6 +97,6 @@ def _settings(values: Mapping[str, Any]) -> SamplerSettings:
     return SamplerSettings(
         mode=str(values["mode"]),
         temperature=float(values["temperature"]),
-        skills=skills,
+        skills=tuple(PurePath(skill).name for skill in skills),
         weights=weights * len(skills) if len(weights) == 1 else weights,
     )
