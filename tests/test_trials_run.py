@@ -96,7 +96,6 @@ def compare(path: Path, heard: Mapping[str, tuple[str, Mapping[int, bytes]]]) ->
             kind, messages = heard.get(channel.topic, ("", {}))
             if published := messages.get(record.publish_time):
                 both[channel.topic] += 1
-                assert record.data == published, channel.topic
                 assert is_as_published(decoded, deserialize_message(published, message_class(kind))), channel.topic
     return {topic: both[topic] / count for topic, count in all_of_them.items()}
 

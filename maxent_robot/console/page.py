@@ -32,10 +32,13 @@ if TYPE_CHECKING:
 
 MODE, TEMPERATURE, WEIGHTS = "mode", "temperature", "weights"
 WEIGHT_MAX, WEIGHT_STEP, TEMPERATURE_STEP = 4.0, 0.1, 0.05
-PLOT_SPAN_S, PLOT_HEIGHT, PLOT_PADDING = 20.0, 190, (14, 16, 0, 0)
+PLOT_SPAN_S, PLOT_HEIGHT, PLOT_PADDING = 20.0, 210, (14, 16, 0, 0)
 
 _RED, _GREEN, _BLUE, _GREY = (176, 30, 30), (20, 110, 60), (25, 85, 150), (80, 86, 94)
 """Of buttons; white on each has a contrast of at least 6 to 1."""
+
+_STYLE = "<style>:root,[data-mantine-color-scheme]{--mantine-color-dimmed:#50565e !important}</style>"
+"""viser's labels are a grey that has too little contrast for WCAG AA."""
 
 _INK, _BAD_INK = "#1c2127", "#a11d1d"
 _BOX = (
@@ -73,7 +76,7 @@ class ConsolePage:
         gui.configure_theme(show_logo=False, show_share_button=False, control_width="large")
         gui.set_panel_label(title)
         gui.main_panel.dock_right()
-        self._state = gui.add_html("")
+        self._state, self._contact = gui.add_html(""), gui.add_html("")  # the second one changes ten times a second
         self._button(STOP, "Stop", _RED, "Bring the arm to rest and hold it; key S", "hand-stop")
         gui.add_command("Stop the arm", hotkey="S").on_trigger(lambda _: self._request(STOP))
         self._make_trials()
@@ -86,7 +89,7 @@ class ConsolePage:
             ({}, {"label": "force", "stroke": "#a11d1d", "width": 1.5}),
             scales={"x": {"time": False}, "y": {"range": (0.0, 20.0)}},
             axes=(
-                {"label": "time [s]", "labelSize": 18, "size": 30, "stroke": _INK},
+                {"label": "time [s]", "labelSize": 20, "size": 42, "stroke": _INK},
                 {"label": "force [N]", "labelSize": 18, "size": 36, "stroke": _INK},
             ),
             padding=PLOT_PADDING,
@@ -94,15 +97,16 @@ class ConsolePage:
             height=PLOT_HEIGHT,
         )
         self._make_sampler()
-        gui.add_html(_box([NOT_SAFETY_RATED], _INK))
+        gui.add_html(_STYLE + _box([NOT_SAFETY_RATED], _INK))
 
     # What is shown
 
     def show(self, view: ConsoleView, now_s: float) -> None:
         """Show this, at a time [s] whose zero is any."""
         supervisor = view.supervisor
-        numbers = [] if supervisor is None else [f"{supervisor.force_n:.1f} N, {supervisor.torque_nm:.2f} Nm"]
-        _put(self._state, "content", _headed(view.headline, [*view.details, *numbers], view.is_bad, "h1"))
+        numbers = "" if supervisor is None else f"{supervisor.force_n:.1f} N, {supervisor.torque_nm:.2f} Nm"
+        _put(self._state, "content", _headed(view.headline, view.details, view.is_bad, "h1"))
+        _put(self._contact, "content", _box([f"contact at the TCP: {numbers}"], _INK) if numbers else "")
         for request, button in self._buttons.items():
             _put(button, "disabled", not view.allows(request))
         _put(self._said, "content", _box([view.said], _INK) if view.said else "")
@@ -178,8 +182,9 @@ class ConsolePage:
         lines += [f"{label}: inserted {share}" for label, share in trials.inserted.items()]
         if trials.reason:
             lines.append(trials.reason)
-        text = _headed(trials.prompt or trials.phase, lines, bool(trials.prompt))
-        _put(self._trials_text, "content", text + _PROGRESS.format(trials.done, max(1, trials.total)))
+        _put(self._trials_head, "content", _headed(trials.prompt or trials.phase, [], bool(trials.prompt)))
+        progress = _PROGRESS.format(trials.done, max(1, trials.total))
+        _put(self._trials_text, "content", _box(lines, _INK) + progress)
 
     # How it is built
 
@@ -223,7 +228,7 @@ class ConsolePage:
         gui = self._gui
         self._trials: AbstractContextManager[Any] | Any = gui.add_folder("Experiment", visible=False)
         with self._trials:
-            self._trials_text = gui.add_html("")
+            self._trials_head, self._trials_text = gui.add_html(""), gui.add_html("")
             self._button(TRIALS_START, "Start or go on", _GREEN, "Run the trials that have no outcome yet")
             self._button(TRIALS_PAUSE, "Pause after this trial", _GREY, "No further trial begins")
             self._button(TRIALS_STOP, "Break off this trial", _RED, "Its outcome is: operator")

@@ -80,7 +80,7 @@ class ConsoleNode(ManagedNode):
         self._view = ConsoleView()
         self._heard_s: dict[str, float] = {}
         self._twin = ArmTwin(server.scene, self._robot.chain())
-        server.initial_camera.position, server.initial_camera.look_at = (1.2, 0.8, 0.7), (0.3, 0.0, 0.3)
+        server.initial_camera.position, server.initial_camera.look_at = (1.05, 0.7, 0.6), (0.28, 0.0, 0.27)
         title = f"{self._robot.name} {self.get_namespace().strip('/')}".strip()
         self._page = ConsolePage(server, title, partial(self._order, "request"), self._order)
         self._wake = self.create_guard_condition(self._on_orders)
