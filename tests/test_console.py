@@ -105,6 +105,7 @@ def test_the_server_asks_the_gate_before_anything_else() -> None:
     pytest.importorskip("viser")
     from websockets.exceptions import InvalidStatus
     from websockets.sync.client import connect
+    from websockets.typing import Origin
 
     from maxent_robot.console.server import ConsoleError, open_server
 
@@ -121,7 +122,7 @@ def test_the_server_asks_the_gate_before_anything_else() -> None:
                 urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Host": "example.org"}), timeout=20
             )
         with pytest.raises(InvalidStatus, match="403"):
-            connect(f"ws://127.0.0.1:{port}/", origin="http://example.org")
+            connect(f"ws://127.0.0.1:{port}/", origin=Origin("http://example.org"))
         with pytest.raises(ConsoleError, match=f"port {port} of 127.0.0.1 can't be used: Address already in use"):
             open_server("127.0.0.1", port, Gate("127.0.0.1", port))
     finally:
