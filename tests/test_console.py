@@ -9,10 +9,12 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from maxent_robot.console.force_plot import ForcePlot
 from maxent_robot.console.gate import Gate
 from maxent_robot.console.twin import _segments, _turn_z_to
 from maxent_robot.console.view import (
@@ -176,6 +178,21 @@ def test_the_view_says_what_stands_in_the_way() -> None:
     assert fault.is_bad
     assert fault.headline == "FAULT (dry run)"
     assert list(fault.details) == ["CONTACT_FORCE: 31 N, allowed 30 N", "policy: wrench: stale"]
+
+
+def test_the_force_is_drawn_with_gaps_where_nothing_is_known() -> None:
+    plot = ForcePlot()
+    assert "polyline" not in plot.svg()
+    for k in range(300):
+        plot.add(0.1 * k + 0.01, None if 200 <= k < 210 else 12.0)
+    drawing = ElementTree.fromstring(plot.svg())
+    lines = [line.attrib["points"].split() for line in drawing.iter("polyline")]
+    assert [len(line) for line in lines] == [100, 90], "the last 20 s, without the second that is not known"
+    places = np.array([point.split(",") for line in lines for point in line], dtype=float)
+    assert np.all(np.diff(places[:, 0]) > 0.0)
+    assert places[-1, 0] == 360.0 - 12.0, "the newest one is at the right"
+    assert np.ptp(places[:, 1]) == 0.0
+    assert "15" in {text.text for text in drawing.iter("text")}, "the axis ends at the next 5 N"
 
 
 @pytest.mark.parametrize("robot", ["sim", "fr3", "ur5e"])

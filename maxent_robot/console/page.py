@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from maxent_robot.console.force_plot import ForcePlot
 from maxent_robot.console.view import (
     ARM,
     INSERTED,
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
 MODE, TEMPERATURE, WEIGHTS = "mode", "temperature", "weights"
 WEIGHT_MAX, WEIGHT_STEP, TEMPERATURE_STEP = 4.0, 0.1, 0.05
-PLOT_SPAN_S, PLOT_HEIGHT, PLOT_PADDING = 20.0, 210, (14, 16, 0, 0)
 
 _RED, _GREEN, _BLUE, _GREY = (176, 30, 30), (20, 110, 60), (25, 85, 150), (80, 86, 94)
 """Of buttons; white on each has a contrast of at least 6 to 1."""
@@ -71,7 +68,7 @@ class ConsolePage:
         self._buttons: dict[str, Any] = {}
         self._shown_sampler: SamplerSettings | None = None
         self._weights: list[Any] = []
-        self._history: deque[tuple[float, float]] = deque()
+        self._forces = ForcePlot()
         gui = self._gui
         gui.configure_theme(show_logo=False, show_share_button=False, control_width="large")
         gui.set_panel_label(title)
@@ -84,18 +81,7 @@ class ConsolePage:
         self._button(START, "Start the policy", _GREEN, "The policy's motion reaches the arm")
         self._button(RESET, "Reset", _GREY, "Leave HOLD or FAULT, if the cause is gone")
         self._said = gui.add_html("")
-        self._plot = gui.add_uplot(
-            (np.zeros(1), np.zeros(1)),
-            ({}, {"label": "force", "stroke": "#a11d1d", "width": 1.5}),
-            scales={"x": {"time": False}, "y": {"range": (0.0, 20.0)}},
-            axes=(
-                {"label": "time [s]", "labelSize": 20, "size": 42, "stroke": _INK},
-                {"label": "force [N]", "labelSize": 18, "size": 36, "stroke": _INK},
-            ),
-            padding=PLOT_PADDING,
-            legend={"show": False},
-            height=PLOT_HEIGHT,
-        )
+        self._plot = gui.add_html("")
         self._make_sampler()
         gui.add_html(_STYLE + _box([NOT_SAFETY_RATED], _INK))
 
@@ -110,21 +96,10 @@ class ConsolePage:
         for request, button in self._buttons.items():
             _put(button, "disabled", not view.allows(request))
         _put(self._said, "content", _box([view.said], _INK) if view.said else "")
-        self._show_force(None if supervisor is None else supervisor.force_n, now_s)
+        self._forces.add(now_s, None if supervisor is None else supervisor.force_n)
+        _put(self._plot, "content", self._forces.svg())
         self._show_sampler(view)
         self._show_trials(view.trials)
-
-    def _show_force(self, force_n: float | None, now_s: float) -> None:
-        if force_n is not None:
-            self._history.append((now_s, force_n))
-        while self._history and self._history[0][0] < now_s - PLOT_SPAN_S:
-            self._history.popleft()
-        if not self._history:
-            return
-        times, forces = np.array(self._history, dtype=np.float64).T
-        self._plot.data = (times - now_s, forces)
-        top = 5.0 * np.ceil(max(10.0, 1.1 * float(forces.max())) / 5.0)
-        _put(self._plot, "scales", {"x": {"time": False, "range": (-PLOT_SPAN_S, 0.0)}, "y": {"range": (0.0, top)}})
 
     def _show_sampler(self, view: ConsoleView) -> None:
         _put(self._sampler, "visible", view.sampler is not None)
