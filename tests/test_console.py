@@ -204,7 +204,7 @@ def test_the_rods_of_the_twin_lead_from_joint_to_joint_in_every_posture(robot: s
         rods.setdefault(name.rpartition("/")[0], []).append((start, end))
     for _ in range(5):
         frames = chain.frames(generator.uniform(chain.position_min, chain.position_max))
-        parents = {"/base": np.eye(4), **{f"/arm/{i}": frame for i, frame in enumerate(frames)}}
+        parents = {"/arm/base": np.eye(4), **{f"/arm/{i}": frame for i, frame in enumerate(frames)}}
         for i in range(len(chain.joint_names) - 1):
             parent, child = f"/arm/{i}", frames[i + 1][:3, 3]
             ends = [parents[parent] @ np.append(end, 1.0) for _, end in rods.get(parent, [])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -106,10 +107,8 @@ class ConsolePage:
         policy, settings = view.policy, view.sampler
         if policy is not None and not policy.problem:
             numbers = f"temperature in use {policy.temperature:.2f}, latency {policy.latency_ms:.1f} ms"
-            lines = [
-                f"skill {policy.skill}: entropy {policy.entropy_nat:.2f} nat, novelty {policy.novelty:.2f}",
-                numbers,
-            ]
+            novelty = "" if math.isnan(policy.novelty) else f", novelty {policy.novelty:.2f}"
+            lines = [f"skill {policy.skill}: entropy {policy.entropy_nat:.2f} nat{novelty}", numbers]
         else:
             lines = ["no action at present"]
         if view.experiment_moves:

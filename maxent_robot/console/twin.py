@@ -39,13 +39,14 @@ class ArmTwin:
         scene.set_up_direction("+z")
         scene.configure_environment_map(hdri=None)
         scene.add_grid("/floor", width=2.0, height=2.0, cell_size=0.1, section_size=0.5)
+        self._arm = scene.add_frame("/arm", show_axes=False, visible=False)
         self._frames = [scene.add_frame(f"/arm/{i}", show_axes=False) for i in range(len(chain.joint_names) + 1)]
         for name, start, end, radius in _segments(chain):
             self._rod(name, start, end, radius, TOOL_COLOUR if name.endswith("tool") else LINK_COLOUR)
         for i in range(len(chain.joint_names)):
             radius = JOINT_RADIUS_M * _narrowed(i, len(chain.joint_names))
             scene.add_icosphere(f"/arm/{i}/joint", radius=radius, color=JOINT_COLOUR)
-        self._tcp = scene.add_frame("/tcp", axes_length=0.08, axes_radius=0.003)
+        self._tcp = scene.add_frame("/tcp", axes_length=0.08, axes_radius=0.003, visible=False)
         self._target = scene.add_frame("/target", axes_length=0.12, axes_radius=0.0015, visible=False)
         self._socket = scene.add_box(
             "/socket", dimensions=SOCKET_SIZE_M, color=SOCKET_COLOUR, opacity=0.6, visible=False
@@ -57,6 +58,13 @@ class ArmTwin:
         for handle, transform in zip(self._frames, transforms, strict=True):
             handle.position, handle.wxyz = transform[:3, 3], _wxyz(rotations.from_matrix(transform[:3, :3]))
         self._tcp.position, self._tcp.wxyz = self._frames[-1].position, self._frames[-1].wxyz
+        self._arm.visible = self._tcp.visible = True
+
+    def hide(self) -> None:
+        """Show no arm and no target: nobody knows where they are."""
+        for handle in (self._arm, self._tcp, self._target):
+            if handle.visible:
+                handle.visible = False
 
     def show_target(self, T_base_target: Pose) -> None:
         """What the arm was last sent."""
@@ -91,7 +99,7 @@ def _segments(chain: SerialChain) -> Iterator[tuple[str, Array, Array, float]]:
     for i, (a, d, alpha) in enumerate(np.asarray(chain.dh, dtype=np.float64)):
         corner = np.array([a, 0.0, 0.0])
         end = corner + d * np.array([0.0, -np.sin(alpha), np.cos(alpha)])
-        parent = f"/arm/{i - 1}" if i else "/base"
+        parent = f"/arm/{i - 1}" if i else "/arm/base"
         radius = LINK_RADIUS_M * _narrowed(i, count)
         for part, start, stop in (("a", np.zeros(3), corner), ("d", corner, end)):
             if np.linalg.norm(stop - start) > SHORTEST_M:

@@ -72,7 +72,7 @@ class PolicyStatus:
         entropy_nat: of the policy at this observation.
         temperature: factor on the standard deviation, after mode and schedule.
         latency_ms: from the joint state to the twist.
-        novelty: of the observation, where 1 is the strangest of the skill's evaluation.
+        novelty: of the observation, where 1 is the strangest of the skill's evaluation; NaN where it is not known.
     """
 
     skill: str = ""

@@ -79,6 +79,7 @@ class ConsoleNode(ManagedNode):
         self.own(server.stop)
         self._view = ConsoleView()
         self._heard_s: dict[str, float] = {}
+        self._joints_s = steady_now_s()
         self._twin = ArmTwin(server.scene, self._robot.chain())
         server.initial_camera.position, server.initial_camera.look_at = (1.05, 0.7, 0.6), (0.28, 0.0, 0.27)
         title = f"{self._robot.name} {self.get_namespace().strip('/')}".strip()
@@ -131,6 +132,7 @@ class ConsoleNode(ManagedNode):
 
     def _on_joints(self, message: JointState) -> None:
         self._twin.show_joints(joint_positions(message, self._robot.joint_names))
+        self._joints_s = steady_now_s()
 
     def _on_target(self, message: PoseStamped) -> None:
         self._twin.show_target(pose_from_msg(message.pose))
@@ -149,6 +151,8 @@ class ConsoleNode(ManagedNode):
             for received in subscription.take():
                 self._take(take, received.message)
         now_s = steady_now_s()
+        if now_s - self._joints_s > SILENT_S:
+            self._twin.hide()
         lost = {name: None for name, heard_s in self._heard_s.items() if now_s - heard_s > SILENT_S}
         if not self.count_publishers(TRIALS_STATE):
             lost["trials"] = None
