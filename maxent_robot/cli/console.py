@@ -10,7 +10,6 @@ import os
 import secrets
 from collections.abc import Iterator
 
-EVERYWHERE = "0.0.0.0"
 DRAW = "new"
 
 
@@ -38,14 +37,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.domain_id is not None:
         os.environ["ROS_DOMAIN_ID"] = str(arguments.domain_id)
     from maxent_robot.bringup import absolute_namespace
-    from maxent_robot.console.gate import LOOPBACK, Gate
+    from maxent_robot.console.gate import EVERYWHERE, LOOPBACK, Gate
     from maxent_robot.control.robot import load_robot
     from maxent_robot.errors import ConfigError
     from maxent_robot.nodes.console_node import ConsoleNode
     from maxent_robot.nodes.managed_node import run_node
 
     token = secrets.token_urlsafe(24) if arguments.token == DRAW else arguments.token
-    host = arguments.host or (EVERYWHERE if token else LOOPBACK)
+    host = arguments.host or (EVERYWHERE[0] if token else LOOPBACK)
     if not 1 <= arguments.port <= 65535:
         raise ConfigError(f"--port is {arguments.port}, must be 1 to 65535")
     load_robot(arguments.robot)

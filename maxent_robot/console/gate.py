@@ -18,6 +18,8 @@ from maxent_robot.errors import ConfigError
 
 LOOPBACK = "127.0.0.1"
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+EVERYWHERE = ("0.0.0.0", "::")
+"""Addresses that stand for all of a machine's own."""
 TOKEN_LENGTH_MIN = 16
 
 _TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{TOKEN_LENGTH_MIN},}}")

@@ -9,6 +9,7 @@ machines can reach needs.
 from __future__ import annotations
 
 import queue
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +22,7 @@ from rclpy.timer import Timer
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
-from maxent_robot.console.gate import LOOPBACK, Gate
+from maxent_robot.console.gate import EVERYWHERE, LOOPBACK, Gate
 from maxent_robot.console.page import ConsolePage
 from maxent_robot.console.server import open_server
 from maxent_robot.console.twin import ArmTwin
@@ -102,7 +103,8 @@ class ConsoleNode(ManagedNode):
         for subscription in self._polled.values():
             self.own(subscription.destroy)
         query = f"?token={token}" if token else ""
-        self.get_logger().info(f"console of {title}: http://{host}:{port}/{query}")
+        name = socket.gethostname() if host in EVERYWHERE else host
+        self.get_logger().info(f"console of {title}: http://{name}:{port}/{query}")
 
     def activate(self) -> None:
         self._timers = [
