@@ -84,9 +84,9 @@ class ConsoleNode(ManagedNode):
         self._twin = ArmTwin(server.scene, self._robot.chain())
         server.initial_camera.position, server.initial_camera.look_at = (1.05, 0.7, 0.6), (0.28, 0.0, 0.27)
         title = f"{self._robot.name} {self.get_namespace().strip('/')}".strip()
-        self._page = ConsolePage(server, title, partial(self._order, "request"), self._order)
         self._wake = self.create_guard_condition(self._on_orders)
         self.own(partial(self.destroy_guard_condition, self._wake))
+        self._page = ConsolePage(server, title, partial(self._order, "request"), self._order)
         self._sampler = SamplerClient(self, "policy", self._on_refused)
         self._triggers: dict[str, Any] = {name: self.create_client(Trigger, name) for name in TRIGGERS}
         self._answer_client: Any = self.create_client(SetBool, ANSWER)
