@@ -30,11 +30,11 @@ from maxent_robot.console.view import (
     PolicyStatus,
     SamplerSettings,
     SupervisorStatus,
-    TrialsStatus,
 )
 from maxent_robot.control import rotations
 from maxent_robot.control.robot import load_robot
 from maxent_robot.errors import ConfigError
+from maxent_robot.trials.operator_desk import Told
 
 TOKEN = "a-secret-of-20-signs"
 HERE = {"Host": "127.0.0.1:8080"}
@@ -155,13 +155,13 @@ def test_what_may_be_pressed_depends_on_the_state_and_a_stop_may_always(state: s
 def test_an_experiment_has_the_arm_to_itself_until_it_rests() -> None:
     view = ConsoleView(SupervisorStatus("ARMED"), sampler=SamplerSettings("retry", 1.0))
     assert view.sampler_is_free
-    running = replace(view, trials=TrialsStatus("running"))
+    running = replace(view, trials=Told("running"))
     assert not running.sampler_is_free
     assert {request for request in ALL if running.allows(request)} == {STOP, TRIALS_STOP, INSERTED}
-    waiting = replace(view, trials=TrialsStatus("acknowledge"))
+    waiting = replace(view, trials=Told("acknowledge"))
     assert {request for request in ALL if waiting.allows(request)} == {STOP, TRIALS_ACKNOWLEDGE}
     for phase in ("waiting", "paused", "finished", "failed"):
-        rests = replace(view, trials=TrialsStatus(phase))
+        rests = replace(view, trials=Told(phase))
         assert rests.sampler_is_free
         assert rests.allows(START)
         assert rests.allows(TRIALS_START) == (phase in ("waiting", "paused"))

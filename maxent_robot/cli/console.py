@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-from collections.abc import Iterator
+
+from maxent_robot.console.gate import EVERYWHERE, LOOPBACK, PORT, Gate
 
 DRAW = "new"
 
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robot", default="sim", help="name or path of the robot's description (default: %(default)s)")
     parser.add_argument("--namespace", default="", help="of the graph, for example cell_1")
     parser.add_argument("--domain-id", type=int, help="ROS domain (default: ROS_DOMAIN_ID)")
-    parser.add_argument("--port", type=int, default=8080, help="to serve the page on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="to serve the page on (default: %(default)s)")
     parser.add_argument(
         "--token",
         default="",
@@ -36,8 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.domain_id is not None:
         os.environ["ROS_DOMAIN_ID"] = str(arguments.domain_id)
-    from maxent_robot.bringup import absolute_namespace
-    from maxent_robot.console.gate import EVERYWHERE, LOOPBACK, Gate
+    from maxent_robot.bringup import NodeProcess, absolute_namespace
     from maxent_robot.control.robot import load_robot
     from maxent_robot.errors import ConfigError
     from maxent_robot.nodes.console_node import ConsoleNode
@@ -52,15 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     values = {"robot": arguments.robot, "host": host, "port": arguments.port, "autostart": True}
     if token:
         values["token"] = token
-    return run_node(ConsoleNode, list(_ros_arguments(absolute_namespace(arguments.namespace), values)))
-
-
-def _ros_arguments(namespace: str, values: dict[str, object]) -> Iterator[str]:
-    """Namespace and parameters, as rcl reads them: YAML, so that text has quotes."""
-    import json
-
-    yield "--ros-args"
-    if namespace:
-        yield from ("-r", f"__ns:={namespace}")
-    for name, value in values.items():
-        yield from ("-p", f"{name}:={json.dumps(value)}")
+    words = ["--ros-args", *NodeProcess("console", "console_node", values).ros_arguments()]
+    if namespace := absolute_namespace(arguments.namespace):
+        words += ["-r", f"__ns:={namespace}"]
+    return run_node(ConsoleNode, words)

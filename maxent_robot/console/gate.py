@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from maxent_robot.errors import ConfigError
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK, PORT = "127.0.0.1", 8080
+"""Where the console is served unless it is told otherwise."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 EVERYWHERE = ("0.0.0.0", "::")
 """Addresses that stand for all of a machine's own."""

@@ -22,9 +22,9 @@ from maxent_robot.console.view import (
     TRIALS_STOP,
     ConsoleView,
     SamplerSettings,
-    TrialsStatus,
 )
 from maxent_robot.inference.temperature import MAXIMUM_TEMPERATURE, SAMPLER_MODES
+from maxent_robot.trials.operator_desk import Told
 
 if TYPE_CHECKING:
     import viser
@@ -141,7 +141,7 @@ class ConsolePage:
     def _labels(settings: SamplerSettings) -> list[str]:
         return [f"Weight of {skill}" for skill in settings.skills] if len(settings.skills) > 1 else []
 
-    def _show_trials(self, trials: TrialsStatus | None) -> None:
+    def _show_trials(self, trials: Told | None) -> None:
         _put(self._trials, "visible", trials is not None)
         if trials is None:
             return
@@ -153,7 +153,7 @@ class ConsolePage:
             )
         if trials.outcome:
             lines.append(f"last outcome: {trials.outcome}")
-        lines += [f"{label}: inserted {share}" for label, share in trials.inserted.items()]
+        lines += [f"{label}: inserted {inserted} of {tried}" for label, (inserted, tried) in trials.counts.items()]
         if trials.reason:
             lines.append(trials.reason)
         _put(self._trials_head, "content", _headed(trials.prompt or trials.phase, [], bool(trials.prompt)))

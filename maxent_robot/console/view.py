@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from maxent_robot.safety.state_machine import MOVING
 from maxent_robot.trials.operator_desk import (
     ACKNOWLEDGE,
     ASKING,
     CLEARING,
-    FAILED,
-    FINISHED,
     PAUSED,
     PREPARING,
     RUNNING,
     WAITING,
+    Told,
 )
 
 ARM, START, STOP, RESET = "supervisor/arm", "supervisor/start", "supervisor/stop", "supervisor/reset"
 TRIALS_START, TRIALS_PAUSE, TRIALS_STOP = "trials/start", "trials/pause", "trials/stop"
 TRIALS_ACKNOWLEDGE, INSERTED, NOT_INSERTED = "trials/acknowledge", "trials/answer yes", "trials/answer no"
 
-MOVING_STATES = ("RAMPING", "RUNNING", "DEGRADED")
 _SUPERVISOR_REQUESTS = {
     ARM: ("INACTIVE", "ARMED"),
     START: ("ARMED",),
@@ -35,8 +34,9 @@ _TRIALS_REQUESTS = {
     INSERTED: (RUNNING, ASKING),
     NOT_INSERTED: (RUNNING, ASKING),
 }
-_AT_REST = (WAITING, PAUSED, FINISHED, FAILED)
-"""Phases in which an experiment leaves the arm to the operator."""
+REQUESTS = (STOP, *_SUPERVISOR_REQUESTS, *_TRIALS_REQUESTS)
+ANSWERS = {INSERTED: True, NOT_INSERTED: False}
+"""Those that say whether the plug is in; the others are asked for as they are called."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,6 @@ class SupervisorStatus:
         fault: the first that is latched, in words; empty: none.
         problem: what stands in the way now; empty: nothing.
         force_n, torque_nm: contact at the TCP, tared.
-        interventions: counts by kind.
         dry_run: whether the arm is sent nothing.
     """
 
@@ -59,7 +58,6 @@ class SupervisorStatus:
     problem: str = ""
     force_n: float = 0.0
     torque_nm: float = 0.0
-    interventions: Mapping[str, int] = field(default_factory=dict)
     dry_run: bool = False
 
 
@@ -101,36 +99,13 @@ class SamplerSettings:
 
 
 @dataclass(frozen=True)
-class TrialsStatus:
-    """Of `trials/state`; see `maxent_robot.trials.operator_desk.Told`."""
-
-    phase: str
-    trial: int = 0
-    attempt: int = 0
-    done: int = 0
-    total: int = 0
-    label: str = ""
-    prompt: str = ""
-    outcome: str = ""
-    time_s: float = 0.0
-    depth_m: float = 0.0
-    reason: str = ""
-    inserted: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether the experiment leaves the arm to the operator."""
-        return self.phase in _AT_REST
-
-
-@dataclass(frozen=True)
 class ConsoleView:
     """Everything; None for what is not heard."""
 
     supervisor: SupervisorStatus | None = None
     policy: PolicyStatus | None = None
     sampler: SamplerSettings | None = None
-    trials: TrialsStatus | None = None
+    trials: Told | None = None
     said: str = ""
 
     @property
@@ -170,7 +145,7 @@ class ConsoleView:
         if self.supervisor is None:
             return ("Is the graph up? maxent-robot up, or ros2 launch",)
         lines = [self.supervisor.fault, self.supervisor.problem]
-        if self.supervisor.state in MOVING_STATES and self.supervisor.source:
+        if self.supervisor.state in {state.value for state in MOVING} and self.supervisor.source:
             lines.append(f"moved by the {'operator or runner' if self.supervisor.source == 'move' else 'policy'}")
         if self.policy is not None and self.policy.problem:
             lines.append(f"policy: {self.policy.problem}")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from maxent_robot.console.view import PolicyStatus, SupervisorStatus, TrialsStatus
+from maxent_robot.console.view import PolicyStatus, SupervisorStatus
 from maxent_robot.nodes.messages import diagnostic_values
-from maxent_robot.nodes.supervisor_client import SupervisorView
+from maxent_robot.trials.operator_desk import Told
 
 _INSERTED = "inserted_"
 
@@ -23,7 +23,6 @@ def supervisor_status(message: DiagnosticStatus) -> SupervisorStatus:
         problem=values.get("problem", ""),
         force_n=_number(values, "force_n"),
         torque_nm=_number(values, "torque_nm"),
-        interventions=SupervisorView.of(message).interventions,
         dry_run=values.get("dry_run") == "true",
     )
 
@@ -42,10 +41,10 @@ def policy_status(message: DiagnosticStatus) -> PolicyStatus:
     )
 
 
-def trials_status(message: DiagnosticStatus) -> TrialsStatus:
+def trials_status(message: DiagnosticStatus) -> Told:
     """Of `trials/state`."""
     values = diagnostic_values(message)
-    return TrialsStatus(
+    return Told(
         phase=message.message,
         trial=int(_number(values, "trial")),
         attempt=int(_number(values, "attempt")),
@@ -57,7 +56,12 @@ def trials_status(message: DiagnosticStatus) -> TrialsStatus:
         time_s=_number(values, "time_s"),
         depth_m=_number(values, "depth_m"),
         reason=values.get("reason", ""),
-        inserted={key.removeprefix(_INSERTED): value for key, value in values.items() if key.startswith(_INSERTED)},
+        counts={
+            key.removeprefix(_INSERTED): (int(inserted), int(tried))
+            for key, value in values.items()
+            if key.startswith(_INSERTED)
+            for inserted, tried in [value.split(" of ")]
+        },
     )
 
 

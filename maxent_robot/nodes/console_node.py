@@ -22,23 +22,11 @@ from rclpy.timer import Timer
 from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
-from maxent_robot.console.gate import EVERYWHERE, LOOPBACK, Gate
+from maxent_robot.console.gate import EVERYWHERE, LOOPBACK, PORT, Gate
 from maxent_robot.console.page import ConsolePage
 from maxent_robot.console.server import open_server
 from maxent_robot.console.twin import ArmTwin
-from maxent_robot.console.view import (
-    ARM,
-    INSERTED,
-    NOT_INSERTED,
-    RESET,
-    START,
-    STOP,
-    TRIALS_ACKNOWLEDGE,
-    TRIALS_PAUSE,
-    TRIALS_START,
-    TRIALS_STOP,
-    ConsoleView,
-)
+from maxent_robot.console.view import ANSWERS, REQUESTS, STOP, TRIALS_STOP, ConsoleView
 from maxent_robot.control.robot import load_robot
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.console_messages import policy_status, supervisor_status, trials_status
@@ -52,12 +40,10 @@ from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 from maxent_robot.nodes.topics import COMMANDED_POSE, POLICY_TELEMETRY, SOCKET_POSE, SUPERVISOR_STATE
 from maxent_robot.nodes.trials_node import STATE_TOPIC as TRIALS_STATE
 
-PORT = 8080
 SHOW_PERIOD_S, PARAMETER_PERIOD_S = 0.1, 1.0
 SILENT_S = 1.0
 """After which what speaks at 10 Hz counts as not heard."""
 
-TRIGGERS = (ARM, START, STOP, RESET, TRIALS_START, TRIALS_PAUSE, TRIALS_STOP, TRIALS_ACKNOWLEDGE)
 ANSWER = "trials/answer"
 
 
@@ -88,7 +74,9 @@ class ConsoleNode(ManagedNode):
         self.own(partial(self.destroy_guard_condition, self._wake))
         self._page = ConsolePage(server, title, partial(self._order, "request"), self._order)
         self._sampler = SamplerClient(self, "policy", self._on_refused)
-        self._triggers: dict[str, Any] = {name: self.create_client(Trigger, name) for name in TRIGGERS}
+        self._triggers: dict[str, Any] = {
+            name: self.create_client(Trigger, name) for name in REQUESTS if name not in ANSWERS
+        }
         self._answer_client: Any = self.create_client(SetBool, ANSWER)
         for client in (*self._triggers.values(), self._answer_client):
             self.own(partial(self.destroy_client, client))
@@ -192,8 +180,8 @@ class ConsoleNode(ManagedNode):
         if not self._view.allows(request):
             self._say(f"{request}: not in this state")
             return
-        if request in (INSERTED, NOT_INSERTED):
-            client, message = self._answer_client, SetBool.Request(data=request == INSERTED)
+        if request in ANSWERS:
+            client, message = self._answer_client, SetBool.Request(data=ANSWERS[request])
         else:
             client, message = self._triggers[request], Trigger.Request()
         if not client.service_is_ready():

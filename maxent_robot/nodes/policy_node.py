@@ -130,7 +130,7 @@ class PolicyNode(ManagedNode):
             bundle, EntropyAwareSampler(mode, temperature, seed, ColouredNoise(noise, correlation_steps))
         )
 
-    def _control(self, parameters: Sequence[Parameter[Any]] = ()) -> TemperatureControl | None:
+    def _control(self, parameters: Sequence[Parameter[Any]]) -> TemperatureControl | None:
         """Of the sampler, with these parameters and the others as they are; None where none of them is its own."""
         changed = {parameter.name: parameter.value for parameter in parameters if parameter.name in LIVE}
         if not changed:

@@ -53,6 +53,11 @@ class Told:
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     reason: str = ""
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether the experiment leaves the arm to the operator."""
+        return self.phase in (WAITING, PAUSED, FINISHED, FAILED)
+
 
 class OperatorDesk:
     """Requests are refused with a reason where they make no sense; whoever waits for one is woken by it."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maxent_robot.cli.rehearsal import Interruption, rehearsal
+from maxent_robot.console.gate import LOOPBACK, PORT
 from maxent_robot.errors import ConfigError, MaxentRobotError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robot", default="", help="name or path of a robot description (default: the protocol's)")
     parser.add_argument("--wait", action="store_true", help="begin when trials/start is called, not at once")
     parser.add_argument(
-        "--console", type=int, nargs="?", const=8080, metavar="PORT", help="serve a page to watch and stop it from, too"
+        "--console", type=int, nargs="?", const=PORT, metavar="PORT", help="serve a page to watch and stop it from, too"
     )
     parser.add_argument("--domain-id", type=int, help="ROS domain (default: one that nothing uses, if simulated)")
 
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     append_session(files.sessions, session_record(robot, bundles))
     print(f"experiment {experiment.name} in {files.directory}", flush=True)
     if arguments.console is not None:
-        print(f"console: http://127.0.0.1:{arguments.console}/", flush=True)
+        print(f"console: http://{LOOPBACK}:{arguments.console}/", flush=True)
     names = [process.name for process in graph]
     private = is_simulated(graph)
     with Interruption() as interruption:
