@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
-from rclpy.subscription import Subscription
 from trajectory_msgs.msg import JointTrajectory
 
 from maxent_robot.control.pose import Pose
@@ -16,6 +15,7 @@ from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import MaxentRobotError
 from maxent_robot.nodes.managed_node import ManagedNode
 from maxent_robot.nodes.messages import pose_from_msg
+from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import RELIABLE, publisher_count, standby_count
 from maxent_robot.nodes.steady_clock import steady_now_s
 
@@ -37,36 +37,40 @@ class ArmCommands:
     def __init__(self, node: ManagedNode, robot: RobotConfig, driver: ArmDriver, warn: Callable[[str], None]) -> None:
         self._node, self._robot, self._driver, self._warn = node, robot, driver, warn
         self._late: deque[tuple[float, Pose]] = deque()
-        self._subscription: Subscription[Any] | None = None
+        self._polled: PolledSubscription | None = None
+        self._crisp = driver.controller == "crisp"
 
     def listen(self, listening: bool) -> None:
         """Subscribe, or leave the topic as a controller does that is no longer active; the last command stays."""
-        if not listening and self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = None
+        if not listening and self._polled is not None:
+            self._polled.destroy()
+            self._polled = None
             self._late.clear()
-        elif listening and self._subscription is None:
-            self._subscription = self._subscribe()
+        elif listening and self._polled is None:
+            topics = self._robot.topics
+            kind, topic = (
+                (PoseStamped, topics.target_pose) if self._crisp else (JointTrajectory, topics.joint_trajectory)
+            )
+            self._polled = PolledSubscription(self._node, kind, topic, RELIABLE)
 
-    def _subscribe(self) -> Subscription[Any]:
-        node, topics = self._node, self._robot.topics
-        if self._driver.controller == "crisp":
-            return node.create_subscription(PoseStamped, topics.target_pose, self._on_target, RELIABLE)
-        return node.create_subscription(JointTrajectory, topics.joint_trajectory, self._on_trajectory, RELIABLE)
+    def heed(self) -> None:
+        """Take what has come, and hand over the targets whose delay is over; called once a control cycle."""
+        if self._polled is not None:
+            for received in self._polled.take():
+                if self._crisp:
+                    self._on_target(received.message, received.age_s)
+                else:
+                    self._on_trajectory(received.message)
+        while self._late and self._late[0][0] <= steady_now_s():
+            self._driver.set_target(self._late.popleft()[1])
 
-    def _on_target(self, message: PoseStamped) -> None:
+    def _on_target(self, message: PoseStamped, age_s: float) -> None:
         try:
             target = self._read_target(message)
         except MaxentRobotError as error:
             self._warn(f"target ignored: {error}")
             return
-        self._late.append((steady_now_s() + self._driver.disturbance.command_delay_s, target))
-        self.heed()
-
-    def heed(self) -> None:
-        """Hand over the targets whose delay is over; called once a control cycle."""
-        while self._late and self._late[0][0] <= steady_now_s():
-            self._driver.set_target(self._late.popleft()[1])
+        self._late.append((steady_now_s() - age_s + self._driver.disturbance.command_delay_s, target))
 
     def _read_target(self, message: PoseStamped) -> Pose:
         self._require_commandable()
@@ -100,8 +104,9 @@ class ArmCommands:
     def _require_commandable(self) -> None:
         if not self._node.is_active:
             raise CommandError("the arm is not active")
-        if self._subscription is None:
+        if self._polled is None:
             raise CommandError("the controller is not active")
-        topic, publishers = self._subscription.topic_name, publisher_count(self._node, self._subscription)
+        subscription = self._polled.subscription
+        topic, publishers = subscription.topic_name, publisher_count(self._node, subscription)
         if publishers > 1 and publishers - standby_count(self._node, topic) > 1:
             raise CommandError(f"{topic} has {publishers} publishers, must have one, and the standby")

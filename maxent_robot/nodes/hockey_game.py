@@ -15,9 +15,10 @@ from std_srvs.srv import Trigger
 
 from maxent_robot.nodes.hockey_referee import OVER
 from maxent_robot.nodes.messages import diagnostic_values, stamp_to_s
+from maxent_robot.nodes.qos import EVENTS, LATCHED_EVENTS
 from maxent_robot.nodes.supervisor_client import SupervisorClient, SupervisorView
 from maxent_robot.nodes.topics import HOCKEY_MALLETS, HOCKEY_PUCK, HOCKEY_SCORE, POLICY_TELEMETRY, SUPERVISOR_STATE
-from maxent_robot.nodes.waiting_node import EVENTS, LATCHED_EVENTS, POLL_PERIOD_S, TrialError, WaitingNode
+from maxent_robot.nodes.waiting_node import POLL_PERIOD_S, TrialError, WaitingNode
 from maxent_robot.trials.game import PLAYERS, GameEvent, GameResult
 
 PLAYING_STATES = ("RAMPING", "RUNNING", "DEGRADED")

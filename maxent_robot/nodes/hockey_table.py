@@ -82,9 +82,7 @@ class HockeyTableNode(ManagedNode):
         self._mallet_publisher = self.make_publisher(PoseArray, HOCKEY_MALLETS, RELIABLE)
         self._diagnostics = self.make_publisher(DiagnosticStatus, "hockey_table/diagnostics", RELIABLE)
         topic = self._robot.topics.joint_states
-        self._joints = {one: PolledSubscription(self, JointState, f"{one}/{topic}", SENSOR) for one in PLAYERS}
-        for subscription in self._joints.values():
-            self.own(subscription.destroy)
+        self._joints = {one: self.make_polled(JointState, f"{one}/{topic}", SENSOR) for one in PLAYERS}
         for one, side in zip(PLAYERS, (1, -1), strict=True):
             self.make_service(Trigger, f"hockey_table/serve_{one}", partial(self._on_serve, side))
 

@@ -18,9 +18,8 @@ from maxent_robot.bringup.doctor import Findings, Heard
 from maxent_robot.control.robot import RobotConfig
 from maxent_robot.nodes.messages import stamp_to_s
 from maxent_robot.nodes.polled_subscription import PolledSubscription
-from maxent_robot.nodes.qos import DIAGNOSTICS
+from maxent_robot.nodes.qos import DIAGNOSTICS, LATCHED_EVENTS, STREAM
 from maxent_robot.nodes.topics import SOCKET_POSE
-from maxent_robot.nodes.waiting_node import LATCHED_EVENTS, STREAM
 
 NODE = "doctor"
 POLL_PERIOD_S = 0.02

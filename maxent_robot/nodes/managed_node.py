@@ -23,6 +23,7 @@ from rclpy.subscription import Subscription
 from rclpy.task import Future
 
 from maxent_robot.errors import MaxentRobotError
+from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.transport import avoid_shared_memory
 
 
@@ -71,6 +72,12 @@ class ManagedNode(LifecycleNode):
         subscription = self.create_subscription(kind, topic, callback, qos)
         self.own(partial(self.destroy_subscription, subscription))
         return subscription
+
+    def make_polled(self, kind: type[Any], topic: str, qos: QoSProfile) -> PolledSubscription:
+        """A polled subscription that `disown` destroys."""
+        polled = PolledSubscription(self, kind, topic, qos)
+        self.own(polled.destroy)
+        return polled
 
     def make_service(self, kind: type[Any], name: str, answer: Callable[[Any, Any], Any]) -> None:
         """A service that `disown` destroys."""

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from geometry_msgs.msg import PoseArray, PoseStamped, WrenchStamped
 from nav_msgs.msg import Odometry
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import JointState
 
 from maxent_robot.control.robot import RobotConfig
@@ -19,15 +19,12 @@ from maxent_robot.inference.hockey_runner import HockeyRunner
 from maxent_robot.inference.temperature import HISTORY_FREE_MODES
 from maxent_robot.nodes.hockey_inputs import HockeyInputs
 from maxent_robot.nodes.policy_inputs import PolicyInputs
-from maxent_robot.nodes.qos import RELIABLE, SENSOR
+from maxent_robot.nodes.qos import RELIABLE, SENSOR, STREAM
 from maxent_robot.nodes.topics import COMMANDED_POSE, HOCKEY_PICTURE, HOCKEY_TABLE_POSE, OBSTACLE, SOCKET_POSE
 from maxent_robot.skill.bundle import SkillBundle
 
 Take: TypeAlias = Callable[[Any, float], None]
 """Takes a message, and the time [s] that it has waited since it arrived."""
-
-_STREAM = QoSProfile(depth=64, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
-"""Every wrench of a policy period: the filter needs them in a row."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class InsertionDuty(PolicyDuty):
         self.latched = {SOCKET_POSE: inputs.on_socket}
         self.inputs = [
             Input(JointState, robot.topics.joint_states, SENSOR, inputs.on_joint_state),
-            Input(WrenchStamped, robot.topics.wrench, _STREAM, inputs.on_wrench),
+            Input(WrenchStamped, robot.topics.wrench, STREAM, inputs.on_wrench),  # the filter needs them in a row
             Input(PoseStamped, COMMANDED_POSE, RELIABLE, inputs.on_target),
         ]
         if chooser.sees_obstacle:

@@ -31,18 +31,22 @@ class Received:
 
 
 class PolledSubscription:
-    """A subscription that no executor serves. The queue's depth must hold what comes between two calls of `take`."""
+    """A subscription that no executor serves. The queue's depth must hold what comes between two calls of `take`.
+
+    Attributes:
+        subscription: for whoever asks of its topic and publishers.
+    """
 
     def __init__(self, node: Node, kind: type[Any], topic: str, qos: QoSProfile, raw: bool = False) -> None:
         self._node = node
         self._raw = raw
         self._depth = max(1, qos.depth)
-        self._subscription = node.create_subscription(kind, topic, _ignore, qos, callback_group=_NeverReady(), raw=raw)
+        self.subscription = node.create_subscription(kind, topic, _ignore, qos, callback_group=_NeverReady(), raw=raw)
 
     def take(self) -> Iterator[Received]:
         """What has arrived since the last call, oldest first, at most one full queue."""
-        handle: Any = self._subscription.handle
-        kind = self._subscription.msg_type
+        handle: Any = self.subscription.handle
+        kind = self.subscription.msg_type
         for _ in range(self._depth):
             with handle:
                 taken = handle.take_message(kind, self._raw)
@@ -54,7 +58,7 @@ class PolledSubscription:
 
     def destroy(self) -> None:
         """Unsubscribe."""
-        self._node.destroy_subscription(self._subscription)
+        self._node.destroy_subscription(self.subscription)
 
 
 class _NeverReady(CallbackGroup):

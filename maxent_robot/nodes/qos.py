@@ -11,8 +11,14 @@ from rclpy.subscription import Subscription
 SENSOR = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 """Sensor streams: the newest sample or none; also receives from reliable publishers."""
 
+STREAM = QoSProfile(depth=256, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Sensor streams of which every sample is needed, taken once a period."""
+
 RELIABLE = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
 """Commands: delivered, and only the newest kept."""
+
+EVENTS = QoSProfile(depth=64, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
+"""What was said, all of it, taken once a period."""
 
 LATCHED = QoSProfile(
     depth=1,
@@ -21,6 +27,14 @@ LATCHED = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 """Estimates and states: a late subscriber gets the last one."""
+
+LATCHED_EVENTS = QoSProfile(
+    depth=64,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+"""Likewise, and the last one for a late subscriber."""
 
 DIAGNOSTICS = QoSProfile(depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 """To listen to `/diagnostics`, on which many nodes publish at 1 Hz each, reliably or not."""

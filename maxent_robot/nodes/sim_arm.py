@@ -96,6 +96,7 @@ class SimArmNode(ManagedNode):
         self.get_logger().info(f"{controller} controller, {self._scene.name}")
 
     def activate(self) -> None:
+        self._commands.heed()  # what came before is refused
         self._driver.hold()
         self._origin_ns = time.time_ns()
         self._pacer = RealTimePacer(self._driver.period_s, steady_now_s())

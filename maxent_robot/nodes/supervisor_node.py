@@ -15,13 +15,11 @@ from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
+from geometry_msgs.msg import PoseStamped, TwistStamped
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.duration import Duration
 from rclpy.parameter import Parameter
 from rclpy.timer import Timer
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -30,26 +28,24 @@ from maxent_robot.control.robot import RobotConfig, load_robot
 from maxent_robot.nodes.fault_announcer import FaultAnnouncer
 from maxent_robot.nodes.graph_watch import GraphWatch
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
-from maxent_robot.nodes.messages import diagnostic_values, pose_from_msg, pose_stamped, stamp_to_s
+from maxent_robot.nodes.messages import pose_from_msg, pose_stamped, stamp_to_s
 from maxent_robot.nodes.parameters import declare
-from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
+from maxent_robot.nodes.qos import LATCHED, RELIABLE
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
+from maxent_robot.nodes.supervisor_inputs import SupervisorInputs
 from maxent_robot.nodes.supervisor_messages import controller_message, state_message
 from maxent_robot.nodes.supervisor_telemetry import NOT_SAFETY_RATED, SupervisorTelemetry
 from maxent_robot.nodes.topics import (
     CANDIDATE_TWIST,
     COMMANDED_POSE,
     MOVE_TARGET,
-    POLICY_TELEMETRY,
     SUPERVISOR_FAULT,
     SUPERVISOR_STATE,
 )
-from maxent_robot.safety.arrival import Arrival
 from maxent_robot.safety.command import Command
 from maxent_robot.safety.expected_skill import expected_policy
 from maxent_robot.safety.faults import Fault, Violation
 from maxent_robot.safety.limits import load_limits
-from maxent_robot.safety.policy_report import PolicyReport
 from maxent_robot.safety.state_machine import MOVING
 from maxent_robot.safety.supervisor import Reply, Supervisor
 
@@ -59,7 +55,10 @@ FIXED_PARAMETERS = ("robot", "limits", "skill", "policy_period_s", "dry_run", "u
 
 
 class SupervisorNode(ManagedNode):
-    """Messages in, `Supervisor` in between, messages out."""
+    """Messages in, `Supervisor` in between, messages out.
+
+    A twist is acted on at once. What else comes is taken, in the order in which it came, before each cycle and request.
+    """
 
     def __init__(self) -> None:
         super().__init__("supervisor")
@@ -129,14 +128,12 @@ class SupervisorNode(ManagedNode):
         self._controller = None if self._dry_run else self.make_publisher(kind, topic, RELIABLE)
 
     def _create_inputs(self, core: Supervisor) -> None:
-        topics = self._robot.topics
         self._twists = self.make_subscription(TwistStamped, CANDIDATE_TWIST, self._on_twist, RELIABLE)
+        self._inputs = SupervisorInputs(self, self._robot)
         inputs = [
-            self.make_subscription(JointState, topics.joint_states, self._on_joint_state, SENSOR),
-            self.make_subscription(WrenchStamped, topics.wrench, self._on_wrench, SENSOR),
+            *self._inputs.subscriptions,
             self._twists,
             self.make_subscription(PoseStamped, MOVE_TARGET, self._on_move_target, RELIABLE),
-            self.make_subscription(DiagnosticStatus, POLICY_TELEMETRY, self._on_telemetry, RELIABLE),
         ]
         self._graph = GraphWatch(self, self._robot, self._twists, inputs, self._controller, core.report)
         self.own(self._graph.destroy)
@@ -153,16 +150,6 @@ class SupervisorNode(ManagedNode):
         for timer in (status_timer, diagnostics_timer):
             self.own(partial(self.destroy_timer, timer))
 
-    def _on_joint_state(self, message: JointState) -> None:
-        if self._core is not None:
-            self._core.on_joint_state(message.name, message.position, message.velocity, self._arrival(message.header))
-
-    def _on_wrench(self, message: WrenchStamped) -> None:
-        if self._core is not None:
-            force, torque = message.wrench.force, message.wrench.torque
-            wrench = (force.x, force.y, force.z, torque.x, torque.y, torque.z)
-            self._core.on_wrench(wrench, message.header.frame_id, self._arrival(message.header))
-
     def _on_twist(self, message: TwistStamped) -> None:
         """Take a candidate and act on it at once, instead of at the next cycle; none while a second one publishes."""
         if self._core is None:
@@ -172,24 +159,15 @@ class SupervisorNode(ManagedNode):
             return
         linear, angular = message.twist.linear, message.twist.angular
         twist = (linear.x, linear.y, linear.z, angular.x, angular.y, angular.z)
-        self._core.on_twist(twist, message.header.frame_id, self._arrival(message.header))
+        self._core.on_twist(twist, message.header.frame_id, self._inputs.arrival(message.header))
         if self._timer is not None and self._core.state in MOVING:
             self._cycle()
             self._telemetry.latency(self._ros_now_s() - stamp_to_s(message.header.stamp))
 
-    def _on_telemetry(self, message: DiagnosticStatus) -> None:
-        """Take what the policy says with an action; without one (a level above OK) it is only a sign of life."""
-        if self._core is None:
-            return
-        now_s = steady_now_s()
-        if message.level != DiagnosticStatus.OK:
-            self._core.on_heartbeat(now_s)
-            return
-        self._core.on_report(PolicyReport.of(diagnostic_values(message)), now_s)
-
     def _on_move_target(self, message: PoseStamped) -> None:
         if self._core is None:
             return
+        self._inputs.take(self._core)
         done, text = self._core.on_move_target(pose_from_msg(message.pose), message.header.frame_id, steady_now_s())
         if not done:
             self.get_logger().warning(text)
@@ -200,9 +178,10 @@ class SupervisorNode(ManagedNode):
         self, name: str, request: Callable[[float], Reply]
     ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
         def answer(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-            if self._timer is None:
+            if self._timer is None or self._core is None:
                 response.success, response.message = False, f"{name} refused: node {self.get_name()} is not active"
             else:
+                self._inputs.take(self._core)
                 response.success, response.message = request(steady_now_s())
                 self._cycle()
             if response.success:
@@ -218,6 +197,7 @@ class SupervisorNode(ManagedNode):
         if self._core is None:
             return
         began_s = time.perf_counter()
+        self._inputs.take(self._core)
         command = self._core.tick(steady_now_s())
         self._send(self._core, command)
         self._show(command)
@@ -244,6 +224,7 @@ class SupervisorNode(ManagedNode):
         """10 Hz: what the graph looks like, and the state, changed or not."""
         if self._core is None:
             return
+        self._inputs.take(self._core)
         self._graph.check()
         self._shown = ()
         self._show(self._core.command())
@@ -271,10 +252,6 @@ class SupervisorNode(ManagedNode):
             return
         self._shown = shown
         self._state_publisher.publish(self._state(self._core, command))
-
-    def _arrival(self, header: Header) -> Arrival:
-        stamp_s = stamp_to_s(header.stamp)
-        return Arrival(stamp_s, self._ros_now_s() - stamp_s, steady_now_s())
 
     def _ros_now_s(self) -> float:
         return 1e-9 * self.get_clock().now().nanoseconds

@@ -27,10 +27,10 @@ from std_srvs.srv import Trigger
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
 from maxent_robot.nodes.messages import diagnostic_values, joint_positions, pose_from_msg, pose_stamped, stamp_to_s
-from maxent_robot.nodes.qos import RELIABLE
+from maxent_robot.nodes.qos import EVENTS, LATCHED_EVENTS, RELIABLE, STREAM
 from maxent_robot.nodes.supervisor_client import SupervisorView
 from maxent_robot.nodes.topics import MOVE_TARGET, OBSTACLE, POLICY_TELEMETRY, SOCKET_POSE, SUPERVISOR_STATE
-from maxent_robot.nodes.waiting_node import EVENTS, LATCHED_EVENTS, STREAM, TrialError, WaitingNode
+from maxent_robot.nodes.waiting_node import TrialError, WaitingNode
 
 
 @dataclass(frozen=True)

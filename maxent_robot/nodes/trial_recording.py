@@ -7,9 +7,9 @@ import time
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from maxent_robot.nodes.messages import diagnostic_values
+from maxent_robot.nodes.qos import LATCHED_EVENTS
 from maxent_robot.nodes.recorder_node import STATUS_TOPIC
 from maxent_robot.nodes.trial_node import TrialNode
-from maxent_robot.nodes.waiting_node import LATCHED_EVENTS
 from maxent_robot.trials.experiment_files import ExperimentFiles
 from maxent_robot.trials.ledger import Ledger
 

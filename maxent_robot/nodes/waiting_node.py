@@ -13,7 +13,7 @@ from typing import Any
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import QoSProfile
 from std_srvs.srv import Trigger
 
 from maxent_robot.errors import MaxentRobotError
@@ -21,12 +21,6 @@ from maxent_robot.nodes.polled_subscription import PolledSubscription
 
 POLL_PERIOD_S = 0.02
 ANSWER_TIMEOUT_S = 10.0
-
-STREAM = QoSProfile(depth=256, reliability=ReliabilityPolicy.BEST_EFFORT)
-EVENTS = QoSProfile(depth=64, reliability=ReliabilityPolicy.RELIABLE)
-LATCHED_EVENTS = QoSProfile(
-    depth=64, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)
 
 
 class TrialError(MaxentRobotError):

@@ -179,8 +179,9 @@ def _follow(running: Rehearsal) -> str:
     from std_msgs.msg import String
 
     from maxent_robot.nodes.messages import diagnostic_values
+    from maxent_robot.nodes.qos import LATCHED_EVENTS
     from maxent_robot.nodes.trials_node import RESULT_TOPIC, STATE_TOPIC
-    from maxent_robot.nodes.waiting_node import LATCHED_EVENTS, WaitingNode
+    from maxent_robot.nodes.waiting_node import WaitingNode
     from maxent_robot.trials.operator_desk import FAILED, FINISHED
 
     told: dict[str, str] = {"phase": ""}
