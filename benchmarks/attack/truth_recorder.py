@@ -11,6 +11,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,12 +20,13 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, TwistStamped, WrenchStamped
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import JointState
 
+PERIOD_S = 0.02
 _DEEP = QoSProfile(depth=2000, reliability=ReliabilityPolicy.RELIABLE)
 _LATCHED = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -36,34 +38,47 @@ class TruthRecorder(Node):
         super().__init__("truth_recorder", namespace=namespace, enable_rosout=False)
         self.rows: dict[str, list[tuple[float, ...]]] = {"joints": [], "contact": [], "target": [], "twist": []}
         self.texts: dict[str, list[tuple[float, str]]] = {"state": [], "fault": []}
-        self.create_subscription(JointState, "sim_arm/truth/joint_states", self._on_joints, _DEEP)
-        self.create_subscription(WrenchStamped, "sim_arm/truth/contact", self._on_contact, _DEEP)
-        self.create_subscription(PoseStamped, "target_pose", self._on_target, _DEEP)
-        self.create_subscription(TwistStamped, "candidate_twist", self._on_twist, _DEEP)
-        self.create_subscription(DiagnosticStatus, "supervisor/state", self._on_state, _LATCHED)
-        self.create_subscription(DiagnosticStatus, "supervisor/fault", self._on_fault, _LATCHED)
+        self._heard: list[tuple[Subscription[Any], Callable[[Any, float], None]]] = []
+        self._hear(JointState, "sim_arm/truth/joint_states", self._on_joints, _DEEP)
+        self._hear(WrenchStamped, "sim_arm/truth/contact", self._on_contact, _DEEP)
+        self._hear(PoseStamped, "target_pose", self._on_target, _DEEP)
+        self._hear(TwistStamped, "candidate_twist", self._on_twist, _DEEP)
+        self._hear(DiagnosticStatus, "supervisor/state", self._on_state, _LATCHED)
+        self._hear(DiagnosticStatus, "supervisor/fault", self._on_fault, _LATCHED)
 
-    def _on_joints(self, message: JointState) -> None:
+    def take(self) -> None:
+        """Write down what has come since the last call. No executor: it would wake for every message."""
+        for subscription, write_down in self._heard:
+            handle: Any = subscription.handle
+            with handle:
+                while (taken := handle.take_message(subscription.msg_type, False)) is not None:
+                    message, info = taken
+                    write_down(message, time.monotonic() - 1e-9 * (time.time_ns() - info["received_timestamp"]))
+
+    def _hear(self, kind: type[Any], topic: str, write_down: Callable[[Any, float], None], qos: QoSProfile) -> None:
+        self._heard.append((self.create_subscription(kind, topic, lambda message: None, qos), write_down))
+
+    def _on_joints(self, message: JointState, came_s: float) -> None:
         stamp_s = message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec
-        self.rows["joints"].append((time.monotonic(), stamp_s, *message.position, *message.velocity))
+        self.rows["joints"].append((came_s, stamp_s, *message.position, *message.velocity))
 
-    def _on_contact(self, message: WrenchStamped) -> None:
+    def _on_contact(self, message: WrenchStamped, came_s: float) -> None:
         force = message.wrench.force
-        self.rows["contact"].append((time.monotonic(), force.x, force.y, force.z))
+        self.rows["contact"].append((came_s, force.x, force.y, force.z))
 
-    def _on_target(self, message: PoseStamped) -> None:
+    def _on_target(self, message: PoseStamped, came_s: float) -> None:
         p, q = message.pose.position, message.pose.orientation
-        self.rows["target"].append((time.monotonic(), p.x, p.y, p.z, q.x, q.y, q.z, q.w))
+        self.rows["target"].append((came_s, p.x, p.y, p.z, q.x, q.y, q.z, q.w))
 
-    def _on_twist(self, message: TwistStamped) -> None:
-        self.rows["twist"].append((time.monotonic(),))
+    def _on_twist(self, message: TwistStamped, came_s: float) -> None:
+        self.rows["twist"].append((came_s,))
 
-    def _on_state(self, message: DiagnosticStatus) -> None:
-        self.texts["state"].append((time.monotonic(), message.message))
+    def _on_state(self, message: DiagnosticStatus, came_s: float) -> None:
+        self.texts["state"].append((came_s, message.message))
 
-    def _on_fault(self, message: DiagnosticStatus) -> None:
+    def _on_fault(self, message: DiagnosticStatus, came_s: float) -> None:
         names = [pair.value for pair in message.values if pair.key == "fault"]
-        self.texts["fault"].append((time.monotonic(), names[0] if names else ""))
+        self.texts["fault"].append((came_s, names[0] if names else ""))
 
     def write(self, path: Path) -> None:
         """Write everything as one NPZ file: rows as float64, texts as an array of times and one of strings."""
@@ -85,12 +100,11 @@ def main() -> None:
         signal.signal(number, end)
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     recorder = TruthRecorder(sys.argv[2] if len(sys.argv) > 2 else None)
-    executor = SingleThreadedExecutor()
-    executor.add_node(recorder)
     while not ended:
-        executor.spin_once(timeout_sec=0.05)
+        recorder.take()
+        time.sleep(PERIOD_S)
+    recorder.take()
     recorder.write(Path(sys.argv[1]))
-    executor.shutdown()
     rclpy.try_shutdown()
 
 
