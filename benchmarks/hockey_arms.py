@@ -36,6 +36,7 @@ from maxent_robot.config import to_mapping
 from maxent_robot.control.robot import load_robot
 from maxent_robot.safety.limits import load_limits
 from maxent_robot.trials.game import PLAYERS
+from maxent_robot.trials.plain import without_nan
 from maxent_robot.trials.statistics import wilson_interval
 from sim.hockey.arm_driver import build_model
 from sim.hockey.config import HockeyConfig
@@ -94,7 +95,7 @@ def _game(number: int) -> dict[str, Any]:
             check=False,  # a game that was stopped has its line in the file too
         )
         _end(observers)
-        (game,) = json.loads((place / "games.json").read_text(encoding="utf-8"))["games"]
+        (game,) = without_nan(json.loads((place / "games.json").read_text(encoding="utf-8")))["games"]
         seen = {one: _judged(_truth(place, one)) for one in PLAYERS}
     del game["events"]
     return {**game, "game": number, "observed": seen}

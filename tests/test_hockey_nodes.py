@@ -30,6 +30,7 @@ from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import load_robot
 from maxent_robot.nodes.messages import diagnostic_values, pose_from_msg, pose_stamped, stamp_to_s
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
+from maxent_robot.trials.game import RallyLog
 
 pytestmark = pytest.mark.realtime
 
@@ -104,6 +105,14 @@ def test_the_referee_counts_goals_and_has_the_puck_served_by_who_conceded(ros_gr
     assert served[2] == "home"
     show(1.03, "2:1")
     assert diagnostic_values(scores[-1])["phase"] == "over"
+    log = RallyLog()
+    for score in scores:
+        log.take(diagnostic_values(score), score.message)
+    told = [(event.text, event.score) for event in log.events]
+    assert told == [("goal of home", "1:0"), ("goal of away", "1:1"), ("goal of home", "2:1")]
+    times = [event.time_s for event in log.events]
+    assert times == sorted(times)
+    assert times[-1] == float(diagnostic_values(scores[-1])["time_s"])
 
 
 def test_a_policy_names_what_a_game_lacks_and_refuses_a_mode_of_insertions(
@@ -181,6 +190,7 @@ def test_a_game_from_start_to_report(tmp_path: Path) -> None:
     (game,) = figures["games"]
     assert game["stopped"] == ""
     assert game["rallies"] >= 1
+    assert len(game["events"]) in (game["rallies"] - 1, game["rallies"])
     assert 9.9 < game["time_s"] < 11.0 or max(game["goals"]) == 5
     assert all(0.05 < game["top_speed_m_s"][one] < 3.0 for one in ("home", "away"))
     assert all(latency[0] > 0.0 for latency in game["latency_ms"].values())

@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from maxent_robot.trials.game import PLAYERS
     from maxent_robot.trials.game_report import write_game_report
+    from maxent_robot.trials.plain import without_nan
 
     graph = _graph(arguments)
     if arguments.json is not None and not arguments.json.absolute().parent.is_dir():
@@ -76,7 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
         if arguments.json is not None:
             figures = {"games": [game.figures() for game in games], "setting": setting}
-            arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+            text = json.dumps(without_nan(figures), indent=2, allow_nan=False)
+            arguments.json.write_text(text + "\n", encoding="utf-8")
     if problem is not None:
         raise problem
     return 0 if all(not game.stopped for game in games) else 1

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "recordings", nargs="+", type=Path, help="directories of experiments, or recordings of trials (*.mcap)"
     )
     parser.add_argument(
-        "--robot", default="sim", help="name or path of the description of the arm (default: %(default)s)"
+        "--robot", default="", help="name or path of the description of the arm (default: the experiments', or sim)"
     )
     parser.add_argument(
         "--training", default="plug_insertion", help="training configuration to change (default: %(default)s)"
@@ -69,8 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         if file is not None and not file.absolute().parent.is_dir():
             raise ConfigError(f"no directory '{file.parent}' for '{file.name}'")
     training = read_yaml(config_path(arguments.training))
-    robot = load_robot(arguments.robot)
     paths = recording_paths(arguments.recordings)
+    robot = load_robot(arguments.robot or robot_of(arguments.recordings))
     logs = [read_arm_log(path, robot) for path in paths]
     found = estimates(logs, robot, arguments.trials, arguments.quiet)
     values = {name: estimate.value for name, estimate in found.items()}
@@ -110,6 +110,20 @@ def recording_paths(places: Sequence[Path]) -> list[Path]:
     if len(paths) < GROUPS:
         raise ConfigError(f"{len(paths)} recordings, needed are at least {GROUPS}")
     return paths
+
+
+def robot_of(places: Sequence[Path]) -> str:
+    """The robot of the experiments in these places; `sim` where there are only recordings.
+
+    Raises:
+        ConfigError: they are with different ones.
+    """
+    from maxent_robot.trials.experiment_files import ExperimentFiles
+
+    robots = sorted({files.experiment().robot for files in map(ExperimentFiles, places) if files.exists()})
+    if len(robots) > 1:
+        raise ConfigError(f"experiments with different robots ({', '.join(robots)}): give --robot, or one robot's")
+    return robots[0] if robots else "sim"
 
 
 def estimates(logs: Sequence[ArmLog], robot: RobotConfig, trials: int, quiet: bool = False) -> dict[str, Estimate]:

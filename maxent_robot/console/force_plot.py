@@ -9,11 +9,12 @@ import math
 from collections import deque
 from collections.abc import Iterator
 
+from maxent_robot.console.colours import ALERT, GRID, INK
+
 SPAN_S, TICK_S = 20.0, 5.0
 WIDTH, HEIGHT = 360.0, 190.0
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 12.0, 10.0, 36.0
 LEAST_TOP_N, STEP_N = 10.0, 5.0
-INK, GRID, LINE = "#1c2127", "#d5dae0", "#a11d1d"
 
 
 class ForcePlot:
@@ -46,7 +47,7 @@ class ForcePlot:
             if not math.isnan(force_n):
                 stretch.append(f"{_x(time_s - newest_s):.1f},{_y(force_n, top_n):.1f}")
             elif stretch:
-                yield f'<polyline fill="none" stroke="{LINE}" stroke-width="1.5" points="{" ".join(stretch)}"/>'
+                yield f'<polyline fill="none" stroke="{ALERT}" stroke-width="1.5" points="{" ".join(stretch)}"/>'
                 stretch = []
 
 

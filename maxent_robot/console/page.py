@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from maxent_robot.console.colours import ALERT, INK
 from maxent_robot.console.force_plot import ForcePlot
 from maxent_robot.console.view import (
     ARM,
@@ -38,7 +39,6 @@ _RED, _GREEN, _BLUE, _GREY = (176, 30, 30), (20, 110, 60), (25, 85, 150), (80, 8
 _STYLE = "<style>:root,[data-mantine-color-scheme]{--mantine-color-dimmed:#50565e !important}</style>"
 """viser's labels are a grey that has too little contrast for WCAG AA."""
 
-_INK, _BAD_INK = "#1c2127", "#a11d1d"
 _BOX = (
     "margin:0 0.75em 0.5em;padding:0.6em 0.8em;border-left:5px solid {};background:#fff;color:{};overflow-wrap:anywhere"
 )
@@ -84,7 +84,7 @@ class ConsolePage:
         self._said = gui.add_html("")
         self._plot = gui.add_html("")
         self._make_sampler()
-        gui.add_html(_STYLE + _box([NOT_SAFETY_RATED], _INK))
+        gui.add_html(_STYLE + _box([NOT_SAFETY_RATED], INK))
 
     # What is shown
 
@@ -93,10 +93,10 @@ class ConsolePage:
         supervisor = view.supervisor
         numbers = "" if supervisor is None else f"{supervisor.force_n:.1f} N, {supervisor.torque_nm:.2f} Nm"
         _put(self._state, "content", _headed(view.headline, view.details, view.is_bad, "h1"))
-        _put(self._contact, "content", _box([f"contact at the TCP: {numbers}"], _INK) if numbers else "")
+        _put(self._contact, "content", _box([f"contact at the TCP: {numbers}"], INK) if numbers else "")
         for request, button in self._buttons.items():
             _put(button, "disabled", not view.allows(request))
-        _put(self._said, "content", _box([view.said], _INK) if view.said else "")
+        _put(self._said, "content", _box([view.said], INK) if view.said else "")
         self._forces.add(now_s, None if supervisor is None else supervisor.force_n)
         _put(self._plot, "content", self._forces.svg())
         self._show_sampler(view)
@@ -113,7 +113,7 @@ class ConsolePage:
             lines = ["no action at present"]
         if view.experiment_moves:
             lines.append("set by the experiment")
-        _put(self._policy, "content", _box(lines, _INK))
+        _put(self._policy, "content", _box(lines, INK))
         if settings is None:
             return
         for handle in (self._mode, self._temperature, *self._weights):
@@ -158,7 +158,7 @@ class ConsolePage:
             lines.append(trials.reason)
         _put(self._trials_head, "content", _headed(trials.prompt or trials.phase, [], bool(trials.prompt)))
         progress = _PROGRESS.format(trials.done, max(1, trials.total))
-        _put(self._trials_text, "content", _box(lines, _INK) + progress)
+        _put(self._trials_text, "content", _box(lines, INK) + progress)
 
     # How it is built
 
@@ -218,7 +218,7 @@ def _put(handle: Any, name: str, value: Any) -> None:
 
 
 def _headed(head: str, lines: Sequence[str], bad: bool, tag: str = "h2") -> str:
-    ink, role = (_BAD_INK, "alert") if bad else (_INK, "status")
+    ink, role = (ALERT, "alert") if bad else (INK, "status")
     title = f'<{tag} style="font-size:1.25em;margin:0">{html.escape(head)}</{tag}>'
     return f'<div role="{role}" style="{_BOX.format(ink, ink)}">{title}{"<br>".join(map(html.escape, lines))}</div>'
 

@@ -29,7 +29,7 @@ from maxent_robot.console.twin import ArmTwin
 from maxent_robot.console.view import ANSWERS, REQUESTS, STOP, TRIALS_STOP, ConsoleView
 from maxent_robot.control.robot import load_robot
 from maxent_robot.errors import MaxentRobotError
-from maxent_robot.nodes.console_messages import policy_status, supervisor_status, trials_status
+from maxent_robot.nodes.console_messages import policy_status, supervisor_status
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import joint_positions, pose_from_msg
 from maxent_robot.nodes.parameters import declare
@@ -37,8 +37,8 @@ from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.nodes.sampler_client import SamplerClient
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
-from maxent_robot.nodes.topics import COMMANDED_POSE, POLICY_TELEMETRY, SOCKET_POSE, SUPERVISOR_STATE
-from maxent_robot.nodes.trials_node import STATE_TOPIC as TRIALS_STATE
+from maxent_robot.nodes.topics import COMMANDED_POSE, POLICY_TELEMETRY, SOCKET_POSE, SUPERVISOR_STATE, TRIALS_STATE
+from maxent_robot.nodes.trials_messages import trials_status
 
 SHOW_PERIOD_S, PARAMETER_PERIOD_S = 0.1, 1.0
 SILENT_S = 1.0

@@ -19,7 +19,7 @@ from maxent_robot.nodes.qos import EVENTS, LATCHED_EVENTS
 from maxent_robot.nodes.supervisor_client import SupervisorClient, SupervisorView
 from maxent_robot.nodes.topics import HOCKEY_MALLETS, HOCKEY_PUCK, HOCKEY_SCORE, POLICY_TELEMETRY, SUPERVISOR_STATE
 from maxent_robot.nodes.waiting_node import POLL_PERIOD_S, TrialError, WaitingNode
-from maxent_robot.trials.game import PLAYERS, GameEvent, GameResult
+from maxent_robot.trials.game import PLAYERS, GameResult, RallyLog
 
 PLAYING_STATES = ("RAMPING", "RUNNING", "DEGRADED")
 
@@ -49,8 +49,7 @@ class HockeyGameNode(WaitingNode):
         }
         self.score: dict[str, str] = {}
         self._score_text = ""
-        self._events: list[GameEvent] = []
-        self._rallies = -1
+        self._log = RallyLog()
         self._mallets = np.full(4, np.nan)
         self._trace: list[np.ndarray] = []
         self._latencies_ms: dict[str, list[float]] = {one: [] for one in PLAYERS}
@@ -74,7 +73,8 @@ class HockeyGameNode(WaitingNode):
             client.request("start")
         for one in PLAYERS:
             self.wait(partial(self._plays, one), f"{one}: start of the skill")
-        self._events, self._trace, self._rallies = [], [], -1
+        self.wait(lambda: bool(np.isfinite(self._mallets).all()), f"{HOCKEY_MALLETS}: the first message")
+        self._log, self._trace = RallyLog(), []
         self._latencies_ms = {one: [] for one in PLAYERS}
         done, reason = self.trigger("hockey_referee/start")
         if not done:
@@ -107,7 +107,7 @@ class HockeyGameNode(WaitingNode):
             rallies=int(score.get("rallies", 0)),
             time_s=float(score.get("time_s", 0.0)),
             stopped=stopped,
-            events=tuple(self._events),
+            events=tuple(self._log.events),
             interventions={one: self.supervisors[one].increase(before[one]) for one in PLAYERS},
             latency_ms={
                 one: tuple(np.percentile(values, (50, 95)).tolist())
@@ -120,10 +120,7 @@ class HockeyGameNode(WaitingNode):
 
     def _on_score(self, message: DiagnosticStatus) -> None:
         self.score, self._score_text = diagnostic_values(message), message.message
-        last, ended = self.score.get("last", ""), int(self.score.get("rallies", 0))
-        if last not in ("", "started") and ended != self._rallies:
-            self._rallies = ended
-            self._events.append(GameEvent(float(self.score["time_s"]), last, message.message))
+        self._log.take(self.score, message.message)
 
     def _on_mallets(self, message: PoseArray) -> None:
         self._mallets = np.array([(pose.position.x, pose.position.y) for pose in message.poses]).ravel()

@@ -2,7 +2,7 @@
 
 `hockey_referee/start` begins a game. After a goal, a fault or a puck out of reach it has the puck served anew.
 `hockey/score` (diagnostic_msgs/DiagnosticStatus, latched) has the score as its message; `phase` is waiting, playing or
-over.
+over, `rallies` how many were served, `ended` how many have ended, and `last` how the last of these did.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ PAUSE_S = 0.6
 
 ASK_AGAIN_S = 1.0
 
+TELL_AFTER = round(1.0 / (PERIOD_S * PICTURE_CYCLES))
+"""Pictures of a second: how often the score is told while nothing happens, for the time of play."""
+
 
 class HockeyRefereeNode(ManagedNode):
     """See the module."""
@@ -58,7 +61,7 @@ class HockeyRefereeNode(ManagedNode):
         self._generator = np.random.default_rng(int(self.get_parameter("seed").value))
         self._goals_to_win = int(self.get_parameter("goals_to_win").value)
         self._time_limit_s = float(self.get_parameter("time_limit_s").value)
-        self._phase, self._rallies, self._played, self._last = WAITING, 0, 0, ""
+        self._phase, self._rallies, self._ended, self._played, self._last = WAITING, 0, 0, 0, ""
         self._score = self.make_publisher(DiagnosticStatus, HOCKEY_SCORE, LATCHED)
         self.make_subscription(Odometry, HOCKEY_PUCK, self._on_puck, RELIABLE)
         self._clients_of: dict[int, Client[Any, Any]] = {
@@ -86,7 +89,7 @@ class HockeyRefereeNode(ManagedNode):
             response.success, response.message = False, f"node {self.get_name()} is not active"
             return response
         self._board = self._new_board()
-        self._rallies, self._played, self._phase, self._last = 0, 0, PLAYING, "started"
+        self._rallies, self._ended, self._played, self._phase, self._last = 0, 0, 0, PLAYING, ""
         self._serve_next(np.zeros(1, dtype=np.int8), np.zeros(1, dtype=np.int8), 0.0)
         self._publish()
         response.success, response.message = True, f"a game to {self._goals_to_win} goals"
@@ -108,9 +111,12 @@ class HockeyRefereeNode(ManagedNode):
         if not (beyond or call.fault.any() or call.stuck.any()):
             if self._time_s >= self._time_limit_s:
                 self._end()
+            elif self._played % TELL_AFTER == 0:
+                self._publish()
             return
         fault = np.zeros_like(call.fault) if beyond else call.fault
         self._board.count(goal, fault, np.ones(1, dtype=bool))
+        self._ended += 1
         self._last = self._describe(int(goal[0]), int(fault[0]))
         self.get_logger().info(f"{self._last}; {self._score_text}")
         if self._board.goals.max() >= self._goals_to_win:
@@ -171,6 +177,7 @@ class HockeyRefereeNode(ManagedNode):
             "phase": self._phase,
             "last": self._last,
             "rallies": self._rallies,
+            "ended": self._ended,
             "time_s": self._time_s,
             **{f"goals_{one}": int(goals[k]) for k, one in enumerate(PLAYERS)},
             **{f"faults_{one}": int(faults[k]) for k, one in enumerate(PLAYERS)},

@@ -95,3 +95,11 @@ def diagnostic_status(level: bytes, name: str, message: str, values: Mapping[str
 def diagnostic_values(status: DiagnosticStatus) -> dict[str, str]:
     """The values of a DiagnosticStatus by key."""
     return {pair.key: pair.value for pair in status.values}
+
+
+def diagnostic_number(values: Mapping[str, str], key: str) -> float:
+    """One of `diagnostic_values` as a number; 0 where there is none."""
+    try:
+        return float(values.get(key, ""))
+    except ValueError:
+        return 0.0

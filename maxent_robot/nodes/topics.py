@@ -20,10 +20,13 @@ __all__ = [
     "SOCKET_POSE",
     "SUPERVISOR_FAULT",
     "SUPERVISOR_STATE",
+    "TRIALS_RESULT",
+    "TRIALS_STATE",
 ]
 
 POLICY_OBSERVATION = "policy/observation"
 SUPERVISOR_STATE, SUPERVISOR_FAULT, MOVE_TARGET = "supervisor/state", "supervisor/fault", "supervisor/move_target"
 HOCKEY_TABLE_POSE, HOCKEY_PICTURE = "table_pose", "table_picture"
 HOCKEY_PUCK, HOCKEY_MALLETS, HOCKEY_SCORE = "hockey/puck", "hockey/mallets", "hockey/score"
+TRIALS_STATE, TRIALS_RESULT = "trials/state", "trials/result"
 COMMANDED_POSE, SOCKET_POSE, OBSTACLE = "commanded_pose", "socket_pose", "obstacle"

@@ -4,8 +4,8 @@ While active it runs the experiment in a thread, with a node of its own for the 
 services `trials/start`, `trials/pause`, `trials/stop`, `trials/acknowledge` and `trials/answer` are the operator's;
 `trials/state` says what goes on, `trials/result` the outcome of each trial.
 
-Parameters: `directory` of the experiment, `robot` (empty: the protocol's), `begin` (without waiting for
-`trials/start`). What had an outcome when the node died has it still; it goes on at the next trial.
+Parameters: `directory` of the experiment, `begin` (without waiting for `trials/start`). What had an outcome when the
+node died has it still; it goes on at the next trial.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,12 +32,13 @@ from maxent_robot.errors import ConfigError
 from maxent_robot.inference.temperature import DEFAULT_MODE
 from maxent_robot.nodes.experiment_runner import ExperimentRunner
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
-from maxent_robot.nodes.messages import diagnostic_status
 from maxent_robot.nodes.parameters import declare
 from maxent_robot.nodes.qos import LATCHED
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK
+from maxent_robot.nodes.topics import TRIALS_RESULT, TRIALS_STATE
 from maxent_robot.nodes.trial_node import TrialNode
 from maxent_robot.nodes.trial_runner import TrialSetup
+from maxent_robot.nodes.trials_messages import trials_message
 from maxent_robot.paths import find_skill
 from maxent_robot.skill.bundle import SkillBundle, load_bundle
 from maxent_robot.trials.experiment import Experiment
@@ -46,7 +46,6 @@ from maxent_robot.trials.experiment_files import ExperimentFiles
 from maxent_robot.trials.ledger import result_to_mapping
 from maxent_robot.trials.operator_desk import FAILED, ExperimentEnded, OperatorDesk
 
-STATE_TOPIC, RESULT_TOPIC = "trials/state", "trials/result"
 STATE_PERIOD_S = 0.1
 JOIN_TIMEOUT_S = 8.0
 
@@ -57,7 +56,6 @@ class TrialsNode(ManagedNode):
     def __init__(self) -> None:
         super().__init__("trials")
         declare(self, "directory", "", "of the experiment")
-        declare(self, "robot", "", "as in the protocol; empty: that")
         declare(self, "begin", False, "run at once, without waiting for trials/start")
         self._stack = contextlib.ExitStack()
         self._thread: threading.Thread | None = None
@@ -72,14 +70,13 @@ class TrialsNode(ManagedNode):
         self._bundles = {
             condition.name: load_bundle(find_skill(condition.skill)) for condition in self._experiment.conditions
         }
-        robot = str(self.get_parameter("robot").value) or self._experiment.robot
-        self._robot = load_robot(robot)
-        self._setup = self._make_setup(self._experiment, self._bundles, robot)
+        self._robot = load_robot(self._experiment.robot)
+        self._setup = self._make_setup(self._experiment, self._bundles)
         self._stack.enter_context(locked(self._files.directory))
         self._ledger = self._stack.enter_context(self._files.open_ledger())
         self._desk = OperatorDesk(begin=bool(self.get_parameter("begin").value))
-        self._state_publisher = self.make_publisher(DiagnosticStatus, STATE_TOPIC, LATCHED)
-        self._result_publisher = self.make_publisher(String, RESULT_TOPIC, LATCHED)
+        self._state_publisher = self.make_publisher(DiagnosticStatus, TRIALS_STATE, LATCHED)
+        self._result_publisher = self.make_publisher(String, TRIALS_RESULT, LATCHED)
         for name in ("start", "pause", "stop", "acknowledge"):
             self.make_service(Trigger, f"trials/{name}", partial(self._on_request, name))
         self.make_service(SetBool, "trials/answer", self._on_answer)
@@ -106,7 +103,7 @@ class TrialsNode(ManagedNode):
         self._stack.close()
 
     @staticmethod
-    def _make_setup(experiment: Experiment, bundles: dict[str, SkillBundle], robot: str) -> TrialSetup:
+    def _make_setup(experiment: Experiment, bundles: dict[str, SkillBundle]) -> TrialSetup:
         """
         Raises:
             ConfigError: a skill that does not insert, a connector of unknown depth, or a judge that is not there.
@@ -117,10 +114,10 @@ class TrialsNode(ManagedNode):
             if bundle.manifest.connector not in experiment.depth_m:
                 raise ConfigError(f"depth_m: no depth for connector {bundle.manifest.connector!r} of {name!r}")
         graph = load_graph(experiment.graph)
-        simulated = is_simulated(processes(graph, robot))
+        simulated = is_simulated(processes(graph, experiment.robot))
         if not simulated and (experiment.judge == "simulator" or experiment.after_fault == "go_on"):
             wrong = "judge is simulator" if experiment.judge == "simulator" else "after_fault is go_on"
-            raise ConfigError(f"{wrong}, but robot '{robot}' is not simulated")
+            raise ConfigError(f"{wrong}, but robot '{experiment.robot}' is not simulated")
         return TrialSetup(
             experiment.depth_m,
             str(parameters_of(graph, "policy").get("mode", DEFAULT_MODE)),
@@ -195,10 +192,7 @@ class TrialsNode(ManagedNode):
         told = self._desk.told
         if told != self._published:
             self._published = told
-            counts = {f"inserted_{label}": f"{k} of {n}" for label, (k, n) in told.counts.items()}
-            values = {key: value for key, value in asdict(told).items() if key not in ("phase", "counts")} | counts
-            level = DiagnosticStatus.ERROR if told.phase == FAILED else DiagnosticStatus.OK
-            self._state_publisher.publish(diagnostic_status(level, self.get_name(), told.phase, values))
+            self._state_publisher.publish(trials_message(told, self.get_name()))
         if told.done > self._results:
             self._results = told.done
             latest = list(self._ledger.results.values())[-1]

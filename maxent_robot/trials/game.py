@@ -22,6 +22,26 @@ class GameEvent:
     score: str
 
 
+class RallyLog:
+    """The rallies of a game, from what the referee says whenever it says something (topic `hockey/score`)."""
+
+    def __init__(self) -> None:
+        self._ended = 0
+        self.events: list[GameEvent] = []
+
+    def take(self, values: Mapping[str, str], score: str) -> None:
+        """Note the rally that has ended since the last call, if one has.
+
+        Args:
+            values: of the message: `ended`, how many rallies have, `last`, how the last of them did, and `time_s`.
+            score: in words.
+        """
+        ended = int(values.get("ended", 0))
+        if ended > self._ended:
+            self.events.append(GameEvent(float(values["time_s"]), values["last"], score))
+        self._ended = ended
+
+
 @dataclass(frozen=True)
 class GameResult:
     """One game.

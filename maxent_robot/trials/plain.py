@@ -8,5 +8,13 @@ from typing import Any
 
 
 def without_nan(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with None for each value that is NaN, which JSON does not have."""
-    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
+    """The same with None for each value that is NaN, which JSON does not have; also in mappings and lists in it."""
+    return {name: _without(value) for name, value in values.items()}
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return without_nan(value)
+    if isinstance(value, list | tuple):
+        return [_without(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

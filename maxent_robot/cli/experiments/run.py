@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from maxent_robot.cli.rehearsal import Rehearsal
     from maxent_robot.trials.experiment import Experiment
     from maxent_robot.trials.experiment_files import ExperimentFiles
+    from maxent_robot.trials.operator_desk import Told
 
 REVIVED = ("policy", "recorder", "console", "trials")
 """Processes that are started again when they die; the others end the session."""
@@ -64,12 +65,11 @@ def run(arguments: argparse.Namespace) -> int:
     from maxent_robot.trials.experiment_report import headline, write_experiment_report
     from maxent_robot.trials.provenance import append_session, session_record
 
-    experiment, files = _open(arguments)
-    robot = arguments.robot or experiment.robot
-    graph = _graph(experiment, robot, files, arguments.console, begin=not arguments.wait)
+    experiment, files = open_experiment(arguments)
+    graph = _graph(experiment, files, arguments.console, begin=not arguments.wait)
     _wait_for_lock(files.directory)
     bundles = {condition.name: load_bundle(find_skill(condition.skill)) for condition in experiment.conditions}
-    append_session(files.sessions, session_record(robot, bundles))
+    append_session(files.sessions, session_record(experiment.robot, bundles))
     print(f"experiment {experiment.name} in {files.directory}", flush=True)
     if arguments.console is not None:
         print(f"console: http://{LOOPBACK}:{arguments.console}/", flush=True)
@@ -84,20 +84,30 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _open(arguments: argparse.Namespace) -> tuple[Experiment, ExperimentFiles]:
-    """The experiment that goes on in --output, or a new one."""
+def open_experiment(arguments: argparse.Namespace) -> tuple[Experiment, ExperimentFiles]:
+    """The experiment that goes on in --output, or a new one.
+
+    Raises:
+        ConfigError: there is neither, or the one that there is has another protocol or robot.
+    """
     from maxent_robot.trials.experiment import load_experiment
     from maxent_robot.trials.experiment_files import ExperimentFiles
 
     if arguments.output is not None and ExperimentFiles(arguments.output).exists():
         files = ExperimentFiles(arguments.output)
         experiment = files.experiment()
-        if arguments.protocol is not None and _complete(load_experiment(arguments.protocol)[0]) != experiment:
-            raise ConfigError(f"--output: '{files.directory}' holds an experiment by another protocol")
+        if arguments.robot and _robot(arguments.robot) != experiment.robot:
+            running = f"the experiment in '{files.directory}' is with '{experiment.robot}'"
+            raise ConfigError(f"--robot is '{arguments.robot}', but {running}")
+        if arguments.protocol is not None:
+            wanted = _complete(load_experiment(arguments.protocol)[0], arguments.robot or experiment.robot)
+            if wanted != experiment:
+                raise ConfigError(f"--output: '{files.directory}' holds an experiment by another protocol")
         return experiment, files
     if arguments.protocol is None:
         raise ConfigError("give a protocol, or --output with the directory of an experiment to go on with")
-    experiment = _complete(load_experiment(arguments.protocol)[0])
+    experiment = load_experiment(arguments.protocol)[0]
+    experiment = _complete(experiment, arguments.robot or experiment.robot)
     directory = arguments.output
     if directory is None:
         directory = Path("reports") / f"{experiment.name}_{datetime.now():%Y-%m-%d_%H-%M-%S}"
@@ -106,11 +116,11 @@ def _open(arguments: argparse.Namespace) -> tuple[Experiment, ExperimentFiles]:
     return experiment, files
 
 
-def _complete(experiment: Experiment) -> Experiment:
-    """With paths that lead there from anywhere, and the depths of the connectors.
+def _complete(experiment: Experiment, robot: str) -> Experiment:
+    """With this robot, paths that lead there from anywhere, and the depths of the connectors.
 
     Raises:
-        ConfigError: no such skill, or one that does not insert.
+        ConfigError: no such robot, no such skill, or one that does not insert.
     """
     from maxent_robot.paths import find_skill
     from maxent_robot.skill.bundle import load_bundle
@@ -127,11 +137,19 @@ def _complete(experiment: Experiment) -> Experiment:
             depths[connector] = CONNECTORS[connector].depth
         named = path.name == condition.skill
         conditions.append(condition if named else dataclasses.replace(condition, skill=str(path.resolve())))
-    return dataclasses.replace(experiment, conditions=tuple(conditions), depth_m=depths)
+    return dataclasses.replace(experiment, conditions=tuple(conditions), robot=_robot(robot), depth_m=depths)
+
+
+def _robot(robot: str) -> str:
+    """A shipped name as it is, or a path that leads there from anywhere."""
+    from maxent_robot.paths import find_robot
+
+    path = find_robot(robot)
+    return robot if path.stem == robot else str(path.resolve())
 
 
 def _graph(
-    experiment: Experiment, robot: str, files: ExperimentFiles, console_port: int | None, begin: bool
+    experiment: Experiment, files: ExperimentFiles, console_port: int | None, begin: bool
 ) -> tuple[NodeProcess, ...]:
     """The processes: the recorder first, so that it sees the others from their first message on, the runner last."""
     from maxent_robot.bringup import NodeProcess, load_graph, processes
@@ -144,10 +162,10 @@ def _graph(
     if any(node.name == "sim_arm" for node in config.nodes):
         overrides["sim_arm"] = {"scenario_seed": first.seed, **experiment.arm}
     directory = str(files.directory.resolve())
-    runner = NodeProcess("trials", "trials_node", {"directory": directory, "robot": robot, "begin": begin})
-    graph = [NodeProcess("recorder", "recorder_node"), *processes(config, robot, overrides)]
+    runner = NodeProcess("trials", "trials_node", {"directory": directory, "begin": begin})
+    graph = [NodeProcess("recorder", "recorder_node"), *processes(config, experiment.robot, overrides)]
     if console_port is not None:
-        graph.append(NodeProcess("console", "console_node", {"robot": robot, "port": console_port}))
+        graph.append(NodeProcess("console", "console_node", {"robot": experiment.robot, "port": console_port}))
     return (*graph, runner)
 
 
@@ -178,34 +196,33 @@ def _follow(running: Rehearsal) -> str:
     from diagnostic_msgs.msg import DiagnosticStatus
     from std_msgs.msg import String
 
-    from maxent_robot.nodes.messages import diagnostic_values
     from maxent_robot.nodes.qos import LATCHED_EVENTS
-    from maxent_robot.nodes.trials_node import RESULT_TOPIC, STATE_TOPIC
+    from maxent_robot.nodes.topics import TRIALS_RESULT, TRIALS_STATE
+    from maxent_robot.nodes.trials_messages import trials_status
     from maxent_robot.nodes.waiting_node import WaitingNode
-    from maxent_robot.trials.operator_desk import FAILED, FINISHED
+    from maxent_robot.trials.operator_desk import FAILED, FINISHED, Told
 
-    told: dict[str, str] = {"phase": ""}
+    told = Told()
     shown: set[int] = set()
     status = _Status()
     with contextlib.closing(WaitingNode("trials_watch", running.context, running.alive, {})) as node:
 
         def take_state(message: DiagnosticStatus) -> None:
-            before = told.get("prompt", "")
-            told.clear()
-            told.update(diagnostic_values(message), phase=message.message)
+            nonlocal told
+            before, told = told, trials_status(message)
             status.show(told)
-            if told["prompt"] and told["prompt"] != before:
-                status.say(told["prompt"])
+            if told.prompt and told.prompt != before.prompt:
+                status.say(told.prompt)
 
         def take_result(message: String) -> None:
             result = json.loads(message.data)
             if result["trial"] not in shown:
                 shown.add(result["trial"])
-                status.say(_line(result, told.get("total", "")))
+                status.say(_line(result, told.total))
 
-        node.read(DiagnosticStatus, STATE_TOPIC, LATCHED_EVENTS, take_state)
-        node.read(String, RESULT_TOPIC, LATCHED_EVENTS, take_result)
-        while told["phase"] not in (FINISHED, FAILED):
+        node.read(DiagnosticStatus, TRIALS_STATE, LATCHED_EVENTS, take_state)
+        node.read(String, TRIALS_RESULT, LATCHED_EVENTS, take_result)
+        while told.phase not in (FINISHED, FAILED):
             node.poll()
             for name, reason in running.group.ended().items():
                 status.say(f"{name}: {reason}; it is started again")
@@ -215,9 +232,9 @@ def _follow(running: Rehearsal) -> str:
             time.sleep(POLL_PERIOD_S)
         node.pause(1.0)
         status.close()
-    if told["phase"] == FAILED:
-        raise ConfigError(f"the experiment failed: {told['reason']}")
-    return told["reason"]
+    if told.phase == FAILED:
+        raise ConfigError(f"the experiment failed: {told.reason}")
+    return told.reason
 
 
 class _Status:
@@ -228,11 +245,11 @@ class _Status:
 
         self._bar: Any = tqdm(total=0, unit="trial", disable=None, dynamic_ncols=True, file=sys.stdout)
 
-    def show(self, told: Mapping[str, str]) -> None:
+    def show(self, told: Told) -> None:
         """What the runner says."""
-        self._bar.total, self._bar.n = int(told["total"]), int(told["done"])
-        counts = {key.removeprefix("inserted_"): value for key, value in told.items() if key.startswith("inserted_")}
-        self._bar.set_postfix({"trial": told["trial"], "phase": told["phase"], **counts}, refresh=True)
+        self._bar.total, self._bar.n = told.total, told.done
+        counts = {label: f"{inserted} of {tried}" for label, (inserted, tried) in told.counts.items()}
+        self._bar.set_postfix({"trial": told.trial, "phase": told.phase, **counts}, refresh=True)
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -244,6 +261,6 @@ class _Status:
         self._bar.close()
 
 
-def _line(result: Mapping[str, Any], total: str) -> str:
+def _line(result: Mapping[str, Any], total: int) -> str:
     head = f"{result['trial']:>4}/{total}  place {result['place']:>3}  {result['outcome']:<14}"
     return f"{head} {result['time_s']:6.2f} s   peak {result['peak_force_n']:5.1f} N"
