@@ -1,7 +1,7 @@
 """Hockey between two arms: games through the ROS 2 graph, observed, and what a skill loses on its way to the arm.
 
-    python benchmarks/hockey_arms.py                    # an hour and a half on an idle machine
-    python benchmarks/hockey_arms.py --only games       # interrupt it as you like: games that were played are kept
+    python benchmarks/hockey_arms.py                    # two hours and a half on an idle machine
+    python benchmarks/hockey_arms.py --only games       # interrupt it as you like: what was played is kept
 
 `games` plays in real time with `maxent-robot demo hockey` while two independent observers (`attack/truth_recorder.py`)
 write down the true joints, contacts and commands, which are then held against the limits. `transfer` has the
@@ -15,12 +15,14 @@ import argparse
 import contextlib
 import functools
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +33,11 @@ from command_line import exit_status
 from hockey_skills import player
 from pages import add_arguments, write_results
 from provenance import ROOT, provenance
+from tqdm import tqdm
 
 from maxent_robot.config import to_mapping
 from maxent_robot.control.robot import load_robot
+from maxent_robot.cores import usable_cores
 from maxent_robot.safety.limits import load_limits
 from maxent_robot.trials.game import PLAYERS
 from maxent_robot.trials.plain import without_nan
@@ -53,6 +57,9 @@ RALLIES, MATCHES, MATCH_S, OPPONENT = 300, 200, 300.0, "striker"
 TASKS, PHYSICS = ("defend", "hit", "duel"), ("numpy", "arms")
 LOST_AT_MOST = 0.10
 PARTS = ("games", "transfer")
+KEPT = (*PARTS, "transfer_parts")
+CHUNKS = 8
+"""Of the matches, played by processes of their own."""
 DOMAIN_ID = 77
 
 
@@ -135,27 +142,64 @@ def _judged(truth: Truth) -> dict[str, Any]:
     }
 
 
-def transfer() -> dict[str, Any]:
-    """Shots saved and pucks struck home, and matches against the striker, on the planar table and on arms."""
-    rows: dict[str, dict[str, Any]] = {}
-    for task, skill in (("defend", "hockey_defend"), ("hit", "hockey_hit")):
+def transfer(parts: Mapping[str, dict[str, Any]], keep: Callable[[dict[str, Any]], None], jobs: int) -> None:
+    """Shots saved and pucks struck home, and matches against the striker, on the planar table and on arms.
+
+    Args:
+        parts: those that there are already, by name.
+        keep: takes all of them after each one.
+        jobs: processes at the same time.
+    """
+    done = dict(parts)
+    wanted = {
+        f"{task}, {physics}, {chunk}": (task, physics, chunk)
+        for task in TASKS
+        for physics in PHYSICS
+        for chunk in range(CHUNKS if task == "duel" else 1)
+    }
+    missing = {name: arguments for name, arguments in wanted.items() if name not in done}
+    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    bar = tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="transfer", unit="part", disable=None)
+    with bar, pool:
+        futures = {pool.submit(_part, *arguments): name for name, arguments in missing.items()}
+        try:
+            for future in as_completed(futures):
+                done[futures[future]] = future.result()
+                keep(done)
+                bar.update()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _part(task: str, physics: str, chunk: int) -> dict[str, Any]:
+    """Some rallies or matches: how many, how many of them well ended, and goals for and against."""
+    seed = SEED + 2 * chunk
+    if task != "duel":
+        config = HockeyConfig(task=task, opponents=("none",), time_limit_s=USUAL_S[task], physics=physics)
+        good = run_rallies(config, player(f"hockey_{task}", RALLIES, seed), RALLIES, seed).success
+        return {"n": RALLIES, "good": int(good.sum())}
+    matches = MATCHES // CHUNKS
+    home, away = player("hockey_duel", matches, seed), player(OPPONENT, matches, seed + 1)
+    table = play_matches(
+        HockeyConfig(task=task, physics=physics), home, away, matches, seed, goals_to_win=GOALS, time_limit_s=MATCH_S
+    )
+    return {"n": matches, "good": int(table.won.sum()), "goals": table.goals.sum(axis=0).tolist()}
+
+
+def transferred(parts: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The parts of a task and a table together, and what arms lose."""
+    rows = {}
+    for task in TASKS:
         for physics in PHYSICS:
-            config = HockeyConfig(task=task, opponents=("none",), time_limit_s=USUAL_S[task], physics=physics)
-            good = run_rallies(config, player(skill, RALLIES, SEED), RALLIES, SEED).success
-            rows[f"{task}, {physics}"] = _share(int(good.sum()), RALLIES)
-    for physics in PHYSICS:
-        config = HockeyConfig(task="duel", physics=physics)
-        home, away = player("hockey_duel", MATCHES, SEED), player(OPPONENT, MATCHES, SEED + 1)
-        table = play_matches(config, home, away, MATCHES, SEED, goals_to_win=GOALS, time_limit_s=MATCH_S)
-        goals, conceded = (float(value) for value in table.goals.mean(axis=0))
-        row = _share(int(table.won.sum()), MATCHES)
-        rows[f"duel, {physics}"] = row | {"lost": int(table.lost.sum()), "goals": [goals, conceded]}
+            name = f"{task}, {physics}"
+            of_it = [part for key, part in parts.items() if key.startswith(f"{name}, ")]
+            n, good = (sum(part[key] for part in of_it) for key in ("n", "good"))
+            rows[name] = {"n": n, "share": good / n, "interval": list(wilson_interval(good, n))}
+            if task == "duel":
+                rows[name]["goals"] = (np.sum([part["goals"] for part in of_it], axis=0) / n).tolist()
     lost = {task: rows[f"{task}, numpy"]["share"] - rows[f"{task}, arms"]["share"] for task in TASKS}
     return {"rows": rows, "lost_points": lost}
-
-
-def _share(count: int, n: int) -> dict[str, Any]:
-    return {"n": n, "share": count / n, "interval": list(wilson_interval(count, n))}
 
 
 def page(document: dict[str, Any]) -> str:
@@ -282,6 +326,9 @@ def main() -> int:
         default=GAMES,
         help="in real time, those that there are already among them (default: %(default)s)",
     )
+    parser.add_argument(
+        "--jobs", type=int, default=usable_cores(), help="processes of the transfer (default: %(default)s)"
+    )
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts (default: all)")
     add_arguments(parser, RESULTS)
     arguments = parser.parse_args()
@@ -289,7 +336,7 @@ def main() -> int:
     def work() -> int:
         origin = provenance(["python", "benchmarks/hockey_arms.py", *sys.argv[1:]])
         kept = json.loads(arguments.json.read_text(encoding="utf-8")) if arguments.json.is_file() else {}
-        document = {**origin, **{part: kept[part] for part in PARTS if part in kept}}
+        document = {**origin, **{part: kept[part] for part in KEPT if part in kept}}
 
         def keep(part: str, found: Any) -> None:
             document[part] = found
@@ -298,7 +345,8 @@ def main() -> int:
         if "games" in arguments.only:
             games(arguments.games, document.get("games", []), functools.partial(keep, "games"))
         if "transfer" in arguments.only:
-            keep("transfer", transfer())
+            transfer(document.get("transfer_parts", {}), functools.partial(keep, "transfer_parts"), arguments.jobs)
+            keep("transfer", transferred(document["transfer_parts"]))
         return 0 if holds(document) else 1
 
     return exit_status(parser, work)
