@@ -22,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -158,18 +157,17 @@ def transfer(parts: Mapping[str, dict[str, Any]], keep: Callable[[dict[str, Any]
         for chunk in range(CHUNKS if task == "duel" else 1)
     }
     missing = {name: arguments for name, arguments in wanted.items() if name not in done}
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
     bar = tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="transfer", unit="part", disable=None)
-    with bar, pool:
-        futures = {pool.submit(_part, *arguments): name for name, arguments in missing.items()}
-        try:
-            for future in as_completed(futures):
-                done[futures[future]] = future.result()
-                keep(done)
-                bar.update()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with bar, multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        for name, part in pool.imap_unordered(_named_part, missing.items()):
+            done[name] = part
+            keep(done)
+            bar.update()
+
+
+def _named_part(item: tuple[str, tuple[str, str, int]]) -> tuple[str, dict[str, Any]]:
+    name, arguments = item
+    return name, _part(*arguments)
 
 
 def _part(task: str, physics: str, chunk: int) -> dict[str, Any]:
