@@ -76,28 +76,25 @@ Episodes = dict[str, NDArray[Any]]
 """Success, time and peak force of the episodes, each (seeds, episodes)."""
 
 
-def configuration(training: str, runs: Path) -> list[str]:
-    """What `maxent-robot train` is told to train."""
-    if training == "usual":
-        return [SKILL]
-    if training == "exactly":
-        parts = ("environment", "evaluation_environment")
-        settings = [f"{part}.randomisation.{setting}" for part in parts for setting in ARMS["hidden"]]
-        return [SKILL, *(word for setting in settings for word in ("--set", setting))]
+def configurations(runs: Path) -> dict[str, list[str]]:
+    """What `maxent-robot train` is told to train, by training; writes what is identified to a file."""
+    parts = ("environment", "evaluation_environment")
+    exact = [f"{part}.randomisation.{setting}" for part in parts for setting in ARMS["hidden"]]
     found = json.loads(IDENTIFIED.read_text(encoding="utf-8"))["found"]
     arm = IdentifiedArm(**{name: float(found[name]["value"]) for name in (*QUANTITIES, *NOISES)})
     usual = read_yaml(ROOT / "config" / "train" / f"{SKILL}.yaml")
     path = runs / "identified.yaml"
     path.write_text(yaml.safe_dump(identified_training(arm, usual), sort_keys=False), encoding="utf-8")
-    return [str(path)]
+    exactly = [SKILL, *(word for setting in exact for word in ("--set", setting))]
+    return {"usual": [SKILL], "identified": [str(path)], "exactly": exactly}
 
 
-def train(training: str, seed: int, runs: Path, words: Sequence[str] = ()) -> None:
+def train(training: str, seed: int, runs: Path, configuration: Sequence[str], words: Sequence[str] = ()) -> None:
     """Make one skill, or go on with it, where it is not there."""
     run, skill = _run(training, seed, runs), _skill(training, seed, runs)
     if not (run / CONFIG_FILE).is_file():
         told = ["--seed", str(seed), "--steps", str(STEPS), "--minutes", "0", "--output", str(run)]
-        maxent_robot(["train", *configuration(training, runs), *told, *words])
+        maxent_robot(["train", *configuration, *told, *words])
     elif not (run / RESULT_FILE).is_file():
         maxent_robot(["train", "--resume", str(run), *words])
     if not (skill / "skill.yaml").is_file():
@@ -107,18 +104,19 @@ def train(training: str, seed: int, runs: Path, words: Sequence[str] = ()) -> No
 def train_all(runs: Path, jobs: int) -> None:
     """Every skill of every training."""
     runs.mkdir(parents=True, exist_ok=True)
+    told = configurations(runs)
     wanted = [(training, seed) for training, seeds in TRAININGS.items() for seed in seeds]
     missing = [one for one in wanted if not (_skill(*one, runs) / "skill.yaml").is_file()]
     if jobs == 1:
         for training, seed in missing:
-            train(training, seed, runs)
+            train(training, seed, runs, told[training])
         return
     with (
         ThreadPoolExecutor(jobs) as pool,
         tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="trainings", unit="", disable=None) as bar,
     ):
         try:
-            for _ in pool.map(lambda one: train(one[0], one[1], runs, ["--quiet"]), missing):
+            for _ in pool.map(lambda one: train(one[0], one[1], runs, told[one[0]], ["--quiet"]), missing):
                 bar.update()
         except BaseException:
             pool.shutdown(cancel_futures=True)

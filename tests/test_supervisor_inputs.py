@@ -58,7 +58,7 @@ def test_all_samples_come_in_order_with_the_time_at_which_they_came(ros_graph: R
         publishers = (joints, wrenches, reports)
         wait_until(lambda: all(one.get_subscription_count() == 1 for one in publishers), "discovery")
         for _ in range(SAMPLES):
-            for publisher, message in ((joints, joint_state(ROBOT.joint_names)), (wrenches, WrenchStamped())):
+            for publisher, message in ((joints, joint_state()), (wrenches, WrenchStamped())):
                 message.header.stamp = peer.get_clock().now().to_msg()
                 publisher.publish(message)
                 time.sleep(SPACING_S)
@@ -82,6 +82,6 @@ def test_all_samples_come_in_order_with_the_time_at_which_they_came(ros_graph: R
         node.destroy_node()
 
 
-def joint_state(names: tuple[str, ...]) -> JointState:
+def joint_state() -> JointState:
     """At rest at home."""
-    return JointState(name=list(names), position=list(ROBOT.home), velocity=[0.0] * len(names))
+    return JointState(name=list(ROBOT.joint_names), position=list(ROBOT.home), velocity=[0.0] * len(ROBOT.home))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from maxent_robot.safety.state_machine import MOVING
+from maxent_robot.safety.state_machine import MOVING_NAMES
 from maxent_robot.trials.operator_desk import (
     ACKNOWLEDGE,
     ASKING,
@@ -145,7 +145,7 @@ class ConsoleView:
         if self.supervisor is None:
             return ("Is the graph up? maxent-robot up, or ros2 launch",)
         lines = [self.supervisor.fault, self.supervisor.problem]
-        if self.supervisor.state in {state.value for state in MOVING} and self.supervisor.source:
+        if self.supervisor.state in MOVING_NAMES and self.supervisor.source:
             lines.append(f"moved by the {'operator or runner' if self.supervisor.source == 'move' else 'policy'}")
         if self.policy is not None and self.policy.problem:
             lines.append(f"policy: {self.policy.problem}")

@@ -33,7 +33,6 @@ from maxent_robot.nodes.console_messages import policy_status, supervisor_status
 from maxent_robot.nodes.managed_node import ManagedNode, run_node
 from maxent_robot.nodes.messages import joint_positions, pose_from_msg
 from maxent_robot.nodes.parameters import declare
-from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR
 from maxent_robot.nodes.sampler_client import SamplerClient
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
@@ -84,12 +83,10 @@ class ConsoleNode(ManagedNode):
         self.make_subscription(DiagnosticStatus, TRIALS_STATE, self._on_trials, LATCHED)
         self.make_subscription(PoseStamped, SOCKET_POSE, self._on_socket, LATCHED)
         self._polled = {
-            self._on_joints: PolledSubscription(self, JointState, self._robot.topics.joint_states, SENSOR),
-            self._on_target: PolledSubscription(self, PoseStamped, COMMANDED_POSE, RELIABLE),
-            self._on_policy: PolledSubscription(self, DiagnosticStatus, POLICY_TELEMETRY, RELIABLE),
+            self._on_joints: self.make_polled(JointState, self._robot.topics.joint_states, SENSOR),
+            self._on_target: self.make_polled(PoseStamped, COMMANDED_POSE, RELIABLE),
+            self._on_policy: self.make_polled(DiagnosticStatus, POLICY_TELEMETRY, RELIABLE),
         }
-        for subscription in self._polled.values():
-            self.own(subscription.destroy)
         query = f"?token={token}" if token else ""
         name = socket.gethostname() if host in EVERYWHERE else host
         self.get_logger().info(f"console of {title}: http://{name}:{port}/{query}")

@@ -24,6 +24,7 @@ from maxent_robot.nodes.trial_node import TrialNode, parameter_request
 from maxent_robot.nodes.trial_recording import RECORDER, TrialRecording
 from maxent_robot.nodes.trial_runner import POLICY, SUPERVISOR, SkillSwitch, TrialRunner, TrialSetup
 from maxent_robot.nodes.waiting_node import TrialError
+from maxent_robot.safety.state_machine import MOVING_NAMES
 from maxent_robot.skill.bundle import MANIFEST_FILE, SkillBundle
 from maxent_robot.trials.experiment import Experiment
 from maxent_robot.trials.experiment_files import ExperimentFiles
@@ -191,7 +192,7 @@ class ExperimentRunner:
         """Stop whatever still runs, and clear the socket, as if a trial had just ended."""
         node = self._node
         node.wait(lambda: node.supervisor.state != "", f"{SUPERVISOR}/state")
-        if node.supervisor.state in ("RAMPING", "RUNNING", "DEGRADED"):
+        if node.supervisor.state in MOVING_NAMES:
             self._runner.supervisor.stop()
         with contextlib.suppress(TrialError):
             node.wait(lambda: node.socket is not None and node.insertion is not None, "a pose of the socket", 2.0)

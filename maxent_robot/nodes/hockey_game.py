@@ -19,9 +19,8 @@ from maxent_robot.nodes.qos import EVENTS, LATCHED_EVENTS
 from maxent_robot.nodes.supervisor_client import SupervisorClient, SupervisorView
 from maxent_robot.nodes.topics import HOCKEY_MALLETS, HOCKEY_PUCK, HOCKEY_SCORE, POLICY_TELEMETRY, SUPERVISOR_STATE
 from maxent_robot.nodes.waiting_node import POLL_PERIOD_S, TrialError, WaitingNode
+from maxent_robot.safety.state_machine import MOVING_NAMES
 from maxent_robot.trials.game import PLAYERS, GameResult, RallyLog
-
-PLAYING_STATES = ("RAMPING", "RUNNING", "DEGRADED")
 
 _SERVICES = {
     "hockey_referee/start": Trigger,
@@ -92,7 +91,7 @@ class HockeyGameNode(WaitingNode):
         return self._result(game, before, stopped)
 
     def _plays(self, one: str) -> bool:
-        return self.supervisors[one].state in PLAYING_STATES
+        return self.supervisors[one].state in MOVING_NAMES
 
     def _why(self, one: str) -> str:
         view = self.supervisors[one]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -42,6 +43,7 @@ from maxent_robot.nodes.topics import (
     SUPERVISOR_STATE,
 )
 from maxent_robot.paths import find_skill
+from maxent_robot.safety.state_machine import MOVING_NAMES, State
 from maxent_robot.skill.bundle import SkillBundle, load_bundle
 from maxent_robot.skill.contract import check_allowed_force, check_contract
 from maxent_robot.skill.manifest import SkillManifest
@@ -54,12 +56,6 @@ HEARTBEAT_PERIOD_S = 0.1
 
 REPORT_CHANGE_S = 0.5
 """Least time between two lines of any kind."""
-
-RUNNING_STATES = ("RAMPING", "RUNNING", "DEGRADED")
-"""Supervisor states in which the skill's twists reach the arm."""
-
-DEGRADED_STATE = "DEGRADED"
-"""Supervisor state in which the skill is asked to be slower and less random."""
 
 
 class PolicyNode(ManagedNode):
@@ -80,9 +76,7 @@ class PolicyNode(ManagedNode):
         self._chosen_by: ActionChooser | None = None
         self._duty: PolicyDuty
         self._manifest: SkillManifest
-        self._subscriptions_made: list[Any] = []
         self._polled: list[tuple[PolledSubscription, Callable[[Any, float], None]]] = []
-        self._publishers_made: list[Any] = []
         self._timer: Timer | None = None
         self._supervisor_runs = self._degraded = False
         self._step = 0
@@ -105,15 +99,12 @@ class PolicyNode(ManagedNode):
         self._twist_publisher = self.create_lifecycle_publisher(TwistStamped, CANDIDATE_TWIST, RELIABLE)
         self._telemetry_publisher = self.create_lifecycle_publisher(DiagnosticStatus, POLICY_TELEMETRY, RELIABLE)
         self._observation_publisher = self.create_lifecycle_publisher(Float32MultiArray, POLICY_OBSERVATION, RELIABLE)
-        self._publishers_made = [self._twist_publisher, self._telemetry_publisher, self._observation_publisher]
-        self._subscriptions_made = [
-            *(
-                self.create_subscription(PoseStamped, topic, take, LATCHED)
-                for topic, take in self._duty.latched.items()
-            ),
-            self.create_subscription(DiagnosticStatus, SUPERVISOR_STATE, self._on_supervisor_state, LATCHED),
-        ]
-        self._polled = [(PolledSubscription(self, one.kind, one.topic, one.qos), one.take) for one in self._duty.inputs]
+        for publisher in (self._twist_publisher, self._telemetry_publisher, self._observation_publisher):
+            self.own(partial(self.destroy_lifecycle_publisher, publisher))
+        for topic, take in self._duty.latched.items():
+            self.make_subscription(PoseStamped, topic, take, LATCHED)
+        self.make_subscription(DiagnosticStatus, SUPERVISOR_STATE, self._on_supervisor_state, LATCHED)
+        self._polled = [(self.make_polled(one.kind, one.topic, one.qos), one.take) for one in self._duty.inputs]
         self.get_logger().info(
             f"skill {bundle.manifest.name} ({bundle.manifest.connector or bundle.manifest.task}) on {self._robot.name}"
             f"{', composed with ' + ', '.join(self._composition.skills) if self._composition.skills else ''}, "
@@ -178,23 +169,18 @@ class PolicyNode(ManagedNode):
         if self._chosen_by is not None:
             self._chosen_by.close()
             self._chosen_by = None
-        for subscription in self._subscriptions_made:
-            self.destroy_subscription(subscription)
-        for polled, _ in self._polled:
-            polled.destroy()
-        for publisher in self._publishers_made:
-            self.destroy_lifecycle_publisher(publisher)
-        self._subscriptions_made, self._polled, self._publishers_made = [], [], []
+        self._polled = []
+        self.disown()
 
     def _on_supervisor_state(self, message: DiagnosticStatus) -> None:
         source = diagnostic_values(message).get("source", "policy")
-        runs = message.message in RUNNING_STATES and source == "policy"
+        runs = message.message in MOVING_NAMES and source == "policy"
         if runs and not self._supervisor_runs:
             self._poll()
             self._duty.started()
             self._step = 0
         self._supervisor_runs = runs
-        self._degraded = message.message == DEGRADED_STATE
+        self._degraded = message.message == State.DEGRADED.value
 
     def _poll(self) -> None:
         for subscription, take in self._polled:

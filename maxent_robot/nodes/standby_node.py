@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
@@ -25,7 +24,6 @@ from maxent_robot.nodes.messages import (
     pose_stamped,
 )
 from maxent_robot.nodes.parameters import declare
-from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import LATCHED, RELIABLE, SENSOR, STANDBY_NODE
 from maxent_robot.nodes.steady_clock import STEADY_CLOCK, steady_now_s
 from maxent_robot.nodes.topics import COMMANDED_POSE, SUPERVISOR_STATE
@@ -49,9 +47,6 @@ class StandbyNode(ManagedNode):
         self._robot: RobotConfig
         self._timer: Timer | None = None
         self._diagnostics_timer: Timer | None = None
-        self._subscriptions_made: list[Any] = []
-        self._polled: dict[str, PolledSubscription] = {}
-        self._publishers_made: list[Any] = []
         self._silent = False
 
     def configure(self) -> None:
@@ -64,16 +59,11 @@ class StandbyNode(ManagedNode):
         self._core = Standby(silence_s)
         self._let_go = f"no command of the supervisor for {1e3 * silence_s:g} ms: the arm is let go"
         topics = self._robot.topics
-        self._controller = self.create_publisher(PoseStamped, topics.target_pose, RELIABLE)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", RELIABLE)
-        self._publishers_made = [self._controller, self._diagnostics]
-        self._subscriptions_made = [
-            self.create_subscription(DiagnosticStatus, SUPERVISOR_STATE, self._on_state, LATCHED),
-        ]
-        self._polled = {
-            "commands": PolledSubscription(self, PoseStamped, COMMANDED_POSE, SENSOR),
-            "joints": PolledSubscription(self, JointState, topics.joint_states, SENSOR),
-        }
+        self._controller = self.make_publisher(PoseStamped, topics.target_pose, RELIABLE)
+        self._diagnostics = self.make_publisher(DiagnosticArray, "/diagnostics", RELIABLE)
+        self.make_subscription(DiagnosticStatus, SUPERVISOR_STATE, self._on_state, LATCHED)
+        self._commands = self.make_polled(PoseStamped, COMMANDED_POSE, SENSOR)
+        self._joints = self.make_polled(JointState, topics.joint_states, SENSOR)
 
     def activate(self) -> None:
         if self._core is None:
@@ -91,13 +81,7 @@ class StandbyNode(ManagedNode):
 
     def cleanup(self) -> None:
         self._core = None
-        for subscription in self._subscriptions_made:
-            self.destroy_subscription(subscription)
-        for polled in self._polled.values():
-            polled.destroy()
-        for publisher in self._publishers_made:
-            self.destroy_publisher(publisher)
-        self._subscriptions_made, self._polled, self._publishers_made = [], {}, []
+        self.disown()
 
     def _on_state(self, message: DiagnosticStatus) -> None:
         if self._core is not None:
@@ -107,7 +91,7 @@ class StandbyNode(ManagedNode):
         if self._core is None:
             return
         now_s = steady_now_s()
-        if any(True for _ in self._polled["commands"].take()):
+        if any(True for _ in self._commands.take()):
             self._core.on_command(now_s)
         if self._core.silent(now_s):
             self._measure(self._core, now_s)
@@ -121,7 +105,7 @@ class StandbyNode(ManagedNode):
 
     def _measure(self, core: Standby, now_s: float) -> None:
         """Take the newest joint state; until the supervisor is silent nobody needs to know where the arm is."""
-        for received in self._polled["joints"].take():
+        for received in self._joints.take():
             try:
                 q = joint_positions(received.message, self._robot.joint_names)
             except MessageError:

@@ -38,6 +38,9 @@ FAULT is the deactivation of the node, from FAULT also the reset."""
 MOVING = frozenset({State.RAMPING, State.RUNNING, State.DEGRADED})
 """The target follows a policy or a move."""
 
+MOVING_NAMES = frozenset(state.value for state in MOVING)
+"""The same as messages name them."""
+
 COMMANDING = MOVING | {State.ARMED, State.STOPPING, State.HOLD, State.FAULT}
 """A target is sent to the arm."""
 

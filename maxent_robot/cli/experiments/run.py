@@ -135,17 +135,19 @@ def _complete(experiment: Experiment, robot: str) -> Experiment:
         connector = manifest.connector
         if connector not in depths and connector in CONNECTORS:
             depths[connector] = CONNECTORS[connector].depth
-        named = path.name == condition.skill
-        conditions.append(condition if named else dataclasses.replace(condition, skill=str(path.resolve())))
+        conditions.append(dataclasses.replace(condition, skill=_from_anywhere(condition.skill, path)))
     return dataclasses.replace(experiment, conditions=tuple(conditions), robot=_robot(robot), depth_m=depths)
 
 
 def _robot(robot: str) -> str:
-    """A shipped name as it is, or a path that leads there from anywhere."""
     from maxent_robot.paths import find_robot
 
-    path = find_robot(robot)
-    return robot if path.stem == robot else str(path.resolve())
+    return _from_anywhere(robot, find_robot(robot))
+
+
+def _from_anywhere(named: str, path: Path) -> str:
+    """A shipped name as it is, or a path that leads there from anywhere."""
+    return named if path.stem == named else str(path.resolve())
 
 
 def _graph(
