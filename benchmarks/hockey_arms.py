@@ -1,6 +1,6 @@
 """Hockey between two arms: games through the ROS 2 graph, observed, and what a skill loses on its way to the arm.
 
-    python benchmarks/hockey_arms.py                    # two hours and a half on an idle machine
+    python benchmarks/hockey_arms.py                    # three hours on an idle machine
     python benchmarks/hockey_arms.py --only games       # interrupt it as you like: what was played is kept
 
 `games` plays in real time with `maxent-robot demo hockey` while two independent observers (`attack/truth_recorder.py`)
@@ -28,7 +28,7 @@ import numpy as np
 import yaml
 from attack.truth import Bounds, Truth, load_truth
 from command_line import exit_status
-from hockey_transfer import GOALS, MATCH_S, MATCHES, OPPONENT, PHYSICS, RALLIES, SEED, TASKS, transfer, transferred
+from hockey_transfer import GOALS, MATCH_S, PHYSICS, RALLIES, ROWS, SEED, transfer, transferred
 from pages import add_arguments, write_results
 from provenance import ROOT, provenance
 
@@ -178,20 +178,20 @@ What the observers saw: the fastest joint and mallet, how far the mallet's foot 
 ## From the planar table to the arm
 
 The skills by their mean, on the table that they were trained on, whose mallets are masses on springs, and on one whose
-mallets are held by simulated FR3s. `defend` and `hit`: {RALLIES} rallies, the same on both. `duel`: {MATCHES} matches
-against the {OPPONENT}, to {GOALS} goals or {MATCH_S / 60:.0f} minutes.
+mallets are held by simulated FR3s. `defend` and `hit`: {RALLIES} rallies, the same on both. `duel`: matches to {GOALS}
+goals or {MATCH_S / 60:.0f} minutes.
 
-| task | planar (95 %) | arms (95 %) | points lost |
-| --- | --- | --- | ---: |"""
+| task | n | planar (95 %) | arms (95 %) | points lost |
+| --- | ---: | --- | --- | ---: |"""
         ]
-        for task in TASKS:
+        for task in ROWS:
             shares = []
             for physics in PHYSICS:
                 row = part["rows"][f"{task}, {physics}"]
                 low, high = row["interval"]
                 goals = " (goals {:.1f} to {:.1f})".format(*row["goals"]) if "goals" in row else ""
                 shares.append(f"{row['share']:.1%} ({low:.1%} to {high:.1%}){goals}")
-            lines.append(f"| {task} | {' | '.join(shares)} | {100 * part['lost_points'][task]:.1f} |")
+            lines.append(f"| {task} | {row['n']} | {' | '.join(shares)} | {100 * part['lost_points'][task]:.1f} |")
     return "\n".join(lines) + "\n"
 
 
@@ -218,14 +218,14 @@ def plot(document: dict[str, Any], path: Path) -> None:
         left.set_ylabel("goals")
         left.legend(frameon=False)
     if "transfer" in document:
-        for place, task in enumerate(TASKS):
+        for place, task in enumerate(ROWS):
             for shift, physics, colour in ((-0.12, "numpy", "tab:gray"), (0.12, "arms", "tab:red")):
                 row = document["transfer"]["rows"][f"{task}, {physics}"]
                 low, high = row["interval"]
                 error = [[row["share"] - low], [high - row["share"]]]
                 name = {"numpy": "planar"}.get(physics, physics) if not place else None
                 right.errorbar(row["share"], place + shift, xerr=error, fmt="o", color=colour, label=name)
-        right.set_yticks(range(len(TASKS)), TASKS)
+        right.set_yticks(range(len(ROWS)), ROWS)
         right.set_xlabel("saved, scored, won (95 %)")
         right.legend(frameon=False)
         right.grid(axis="x", alpha=0.3)

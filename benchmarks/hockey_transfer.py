@@ -20,10 +20,13 @@ from sim.hockey.match import play_matches
 from sim.hockey.task import USUAL_S
 
 GOALS, SEED = 5, 11
-RALLIES, MATCHES, MATCH_S, OPPONENT = 300, 200, 300.0, "striker"
-TASKS, PHYSICS = ("defend", "hit", "duel"), ("numpy", "arms")
-CHUNKS = 8
-"""Of the matches, played by processes of their own."""
+RALLIES, MATCH_S = 300, 1800.0
+MATCHES = {"striker": 200, "predictor": 50, "keeper": 50, "blocker": 50}
+"""Of `hockey_duel` against each player written by hand; the striker is the one that is not beaten every time."""
+AT_ONCE = 50
+"""Matches that one process plays together."""
+RALLY_TASKS, PHYSICS = ("defend", "hit"), ("numpy", "arms")
+ROWS = (*RALLY_TASKS, *(f"duel against {opponent}" for opponent in MATCHES))
 
 
 def transfer(parts: Mapping[str, dict[str, Any]], keep: Callable[[dict[str, Any]], None], jobs: int) -> None:
@@ -35,11 +38,12 @@ def transfer(parts: Mapping[str, dict[str, Any]], keep: Callable[[dict[str, Any]
         jobs: processes at the same time.
     """
     done = dict(parts)
+    chunks = dict.fromkeys(RALLY_TASKS, 1) | {f"duel against {one}": n // AT_ONCE for one, n in MATCHES.items()}
     wanted = {
-        f"{task}, {physics}, {chunk}": (task, physics, chunk)
-        for task in TASKS
+        f"{row}, {physics}, {chunk}": (row, physics, chunk)
+        for row in ROWS
         for physics in PHYSICS
-        for chunk in range(CHUNKS if task == "duel" else 1)
+        for chunk in range(chunks[row])
     }
     missing = {name: arguments for name, arguments in wanted.items() if name not in done}
     bar = tqdm(total=len(wanted), initial=len(wanted) - len(missing), desc="transfer", unit="part", disable=None)
@@ -55,31 +59,42 @@ def _named_part(item: tuple[str, tuple[str, str, int]]) -> tuple[str, dict[str, 
     return name, _part(*arguments)
 
 
-def _part(task: str, physics: str, chunk: int) -> dict[str, Any]:
+def _part(row: str, physics: str, chunk: int) -> dict[str, Any]:
     """Some rallies or matches: how many, how many of them well ended, and goals for and against."""
     seed = SEED + 2 * chunk
-    if task != "duel":
-        config = HockeyConfig(task=task, opponents=("none",), time_limit_s=USUAL_S[task], physics=physics)
-        good = run_rallies(config, player(f"hockey_{task}", RALLIES, seed), RALLIES, seed).success
+    if row in RALLY_TASKS:
+        config = HockeyConfig(task=row, opponents=("none",), time_limit_s=USUAL_S[row], physics=physics)
+        good = run_rallies(config, player(f"hockey_{row}", RALLIES, seed), RALLIES, seed).success
         return {"n": RALLIES, "good": int(good.sum())}
-    matches = MATCHES // CHUNKS
-    home, away = player("hockey_duel", matches, seed), player(OPPONENT, matches, seed + 1)
+    away = player(row.removeprefix("duel against "), AT_ONCE, seed + 1)
     table = play_matches(
-        HockeyConfig(task=task, physics=physics), home, away, matches, seed, goals_to_win=GOALS, time_limit_s=MATCH_S
+        HockeyConfig(task="duel", physics=physics),
+        player("hockey_duel", AT_ONCE, seed),
+        away,
+        AT_ONCE,
+        seed,
+        goals_to_win=GOALS,
+        time_limit_s=MATCH_S,
     )
-    return {"n": matches, "good": int(table.won.sum()), "goals": table.goals.sum(axis=0).tolist()}
+    return {
+        "n": AT_ONCE,
+        "good": int(table.won.sum()),
+        "goals": table.goals.sum(axis=0).tolist(),
+        "time_s": table.time_s.tolist(),
+    }
 
 
 def transferred(parts: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """The parts of a task and a table together, and what arms lose."""
+    """The parts of a row and a table together, and what arms lose."""
     rows = {}
-    for task in TASKS:
+    for row in ROWS:
         for physics in PHYSICS:
-            name = f"{task}, {physics}"
+            name = f"{row}, {physics}"
             of_it = [part for key, part in parts.items() if key.startswith(f"{name}, ")]
             n, good = (sum(part[key] for part in of_it) for key in ("n", "good"))
             rows[name] = {"n": n, "share": good / n, "interval": list(wilson_interval(good, n))}
-            if task == "duel":
+            if row not in RALLY_TASKS:
                 rows[name]["goals"] = (np.sum([part["goals"] for part in of_it], axis=0) / n).tolist()
-    lost = {task: rows[f"{task}, numpy"]["share"] - rows[f"{task}, arms"]["share"] for task in TASKS}
+                rows[name]["median_s"] = float(np.median(np.concatenate([part["time_s"] for part in of_it])))
+    lost = {row: rows[f"{row}, numpy"]["share"] - rows[f"{row}, arms"]["share"] for row in ROWS}
     return {"rows": rows, "lost_points": lost}

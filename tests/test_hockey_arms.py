@@ -14,12 +14,14 @@ from skill_bundles import make_hockey_bundle
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import load_robot
+from maxent_robot.errors import ConfigError
 from maxent_robot.inference import EntropyAwareSampler, SkillChooser
 from maxent_robot.inference.hockey_runner import HockeyRunner
 from maxent_robot.safety.limits import load_limits
 from maxent_robot.skill.hockey import HOCKEY_MAXIMUM, HockeyMeasurement
 from maxent_robot.trials.game import GameEvent, GameResult
 from sim.hockey.arm_driver import T_BASE_PLAYER, MalletArmDriver
+from sim.hockey.arms import MalletArms
 from sim.hockey.config import Rules, TableConfig
 from sim.hockey.driven import ArmTable, DrivenTable
 from sim.hockey.launches import serve
@@ -81,6 +83,27 @@ def test_arms_go_where_the_mallets_of_the_planar_table_go() -> None:
             apart.append(arms.state.mallets - planar.state.mallets)
     assert np.sqrt(np.mean(np.square(apart))) < 0.02
     assert np.ptp(arms.state.mallets) > 0.5
+
+
+def test_arms_that_are_stepped_together_move_as_one_driver_does() -> None:
+    robot = dataclasses.replace(ROBOT, control_rate_hz=1.0 / TABLE.target_period_s)
+    drivers = [MalletArmDriver(robot, seed) for seed in range(2)]
+    arms = MalletArms(ROBOT, 2, TABLE.target_period_s)
+    home = drivers[0].tcp()
+    generator = np.random.default_rng(5)
+    for _ in range(200):
+        shift = np.pad(generator.uniform(-0.05, 0.05, (2, 2)), ((0, 0), (0, 1)))
+        targets = Pose(home.position + shift, np.tile(home.quaternion, (2, 1)))
+        for driver, k in zip(drivers, range(2), strict=True):
+            driver.set_target(targets[k])
+        tcp = [ROBOT.chain().forward(driver.cycle().joint_positions).position for driver in drivers]
+        np.testing.assert_allclose(arms.follow(targets), tcp, rtol=0.0, atol=1e-9)
+    assert np.abs(tcp - home.position)[:, :2].max() > 0.002
+
+
+def test_targets_come_on_whole_steps_of_the_arms_physics() -> None:
+    with pytest.raises(ConfigError, match=r"target_period_s is 0\.0025 s; .* physics steps of 0\.001 s"):
+        MalletArms(ROBOT, 1, 0.0025)
 
 
 @pytest.mark.parametrize("side", [1, -1])
