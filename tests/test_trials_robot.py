@@ -12,7 +12,7 @@ from maxent_robot.cli.experiments.run import open_experiment
 from maxent_robot.cli.identify import robot_of
 from maxent_robot.cli.main import main
 from maxent_robot.errors import ConfigError
-from maxent_robot.paths import find_robot
+from maxent_robot.paths import find_experiment, find_robot
 
 
 def asked(protocol: str | None, output: Path, robot: str = "") -> argparse.Namespace:
@@ -38,6 +38,15 @@ def test_it_does_not_change_under_way(tmp_path: Path, capsys: pytest.CaptureFixt
         open_experiment(asked("compare", files.directory, "fr3"))
     assert main(["trials", "run", "--output", str(files.directory), "--robot", "fr4"]) == 2
     assert "no robot 'fr4'" in capsys.readouterr().err
+
+
+def test_another_protocol_is_refused_and_told_by_what_differs(tmp_path: Path) -> None:
+    _, files = open_experiment(asked("compare", tmp_path / "experiment"))
+    other = tmp_path / "other.yaml"
+    shipped = find_experiment("compare").read_text(encoding="utf-8")
+    other.write_text(f"{shipped}\nblinded: true\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"holds an experiment by another protocol; they differ in blinded$"):
+        open_experiment(asked(str(other), files.directory))
 
 
 def test_an_arm_is_identified_as_the_robot_of_its_experiment(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     _wait_for_lock(files.directory)
     bundles = {condition.name: load_bundle(find_skill(condition.skill)) for condition in experiment.conditions}
     append_session(files.sessions, session_record(experiment.robot, bundles))
-    print(f"experiment {experiment.name} in {files.directory}", flush=True)
+    print(f"experiment {experiment.name}, robot {experiment.robot}, in {files.directory}", flush=True)
     if arguments.console is not None:
         print(f"console: http://{LOOPBACK}:{arguments.console}/", flush=True)
     names = [process.name for process in graph]
@@ -102,7 +102,11 @@ def open_experiment(arguments: argparse.Namespace) -> tuple[Experiment, Experime
         if arguments.protocol is not None:
             wanted = _complete(load_experiment(arguments.protocol)[0], arguments.robot or experiment.robot)
             if wanted != experiment:
-                raise ConfigError(f"--output: '{files.directory}' holds an experiment by another protocol")
+                keys = [field.name for field in dataclasses.fields(experiment)]
+                other = ", ".join(key for key in keys if getattr(wanted, key) != getattr(experiment, key))
+                raise ConfigError(
+                    f"--output: '{files.directory}' holds an experiment by another protocol; they differ in {other}"
+                )
         return experiment, files
     if arguments.protocol is None:
         raise ConfigError("give a protocol, or --output with the directory of an experiment to go on with")
