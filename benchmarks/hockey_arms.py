@@ -35,6 +35,7 @@ from provenance import ROOT, provenance
 from maxent_robot.config import to_mapping
 from maxent_robot.control.robot import load_robot
 from maxent_robot.cores import usable_cores
+from maxent_robot.learning.run_directory import write_json
 from maxent_robot.safety.limits import load_limits
 from maxent_robot.trials.game import PLAYERS
 from maxent_robot.trials.plain import without_nan
@@ -47,7 +48,7 @@ TIME_LIMIT_S = 7200
 """Of a game; longer than any was, so that each is decided by goals."""
 LOST_AT_MOST = 0.10
 PARTS = ("games", "transfer")
-KEPT = (*PARTS, "transfer_parts")
+KEPT = ("origins", *PARTS, "transfer_parts")
 DOMAIN_ID = 77
 
 
@@ -264,17 +265,19 @@ def main() -> int:
     def work() -> int:
         origin = provenance(["python", "benchmarks/hockey_arms.py", *sys.argv[1:]])
         kept = json.loads(arguments.json.read_text(encoding="utf-8")) if arguments.json.is_file() else {}
-        document = {**origin, **{part: kept[part] for part in KEPT if part in kept}}
+        document = {part: kept[part] for part in KEPT if part in kept}
+        document["origins"] = {**document.get("origins", {}), **dict.fromkeys(arguments.only, origin)}
 
         def keep(part: str, found: Any) -> None:
             document[part] = found
-            write_results(arguments.json, document, page(document), functools.partial(plot, document))
+            write_json(arguments.json, document)
 
         if "games" in arguments.only:
             games(arguments.games, document.get("games", []), functools.partial(keep, "games"))
         if "transfer" in arguments.only:
             transfer(document.get("transfer_parts", {}), functools.partial(keep, "transfer_parts"), arguments.jobs)
-            keep("transfer", transferred(document["transfer_parts"]))
+            document["transfer"] = transferred(document["transfer_parts"])
+        write_results(arguments.json, document, page(document), functools.partial(plot, document))
         return 0 if holds(document) else 1
 
     return exit_status(parser, work)

@@ -294,9 +294,7 @@ def plot(document: dict[str, Any], path: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="a skill trained again on an identified arm")
-    add_arguments(parser, RESULTS)
-    parser.add_argument("--runs", type=Path, default=RUNS, help="where the trainings lie (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at the same time (default: %(default)s)")
+    add_arguments(parser, RESULTS, RUNS)
     arguments = parser.parse_args()
 
     def work() -> int:
