@@ -1,6 +1,6 @@
 """Hockey between two arms: games through the ROS 2 graph, observed, and what a skill loses on its way to the arm.
 
-    python benchmarks/hockey_arms.py                    # three hours on an idle machine
+    python benchmarks/hockey_arms.py                    # two hours and a half on an idle machine
     python benchmarks/hockey_arms.py --only games       # interrupt it as you like: what was played is kept
 
 `games` plays in real time with `maxent-robot demo hockey` while two independent observers (`attack/truth_recorder.py`)
@@ -217,7 +217,8 @@ def plot(document: dict[str, Any], path: Path) -> None:
             )
         left.set_xlabel("game")
         left.set_ylabel("goals")
-        left.legend(frameon=False)
+        left.set_ylim(0.0, 1.25 * GOALS)
+        left.legend(frameon=False, ncols=2, loc="upper center")
     if "transfer" in document:
         for place, task in enumerate(ROWS):
             for shift, physics, colour in ((-0.12, "numpy", "tab:gray"), (0.12, "arms", "tab:red")):
@@ -228,7 +229,8 @@ def plot(document: dict[str, Any], path: Path) -> None:
                 right.errorbar(row["share"], place + shift, xerr=error, fmt="o", color=colour, label=name)
         right.set_yticks(range(len(ROWS)), ROWS)
         right.set_xlabel("saved, scored, won (95 %)")
-        right.legend(frameon=False)
+        right.invert_yaxis()
+        right.legend(frameon=False, loc="lower left")
         right.grid(axis="x", alpha=0.3)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
