@@ -15,7 +15,7 @@ import argparse
 import functools
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,24 +25,23 @@ import yaml
 from command_line import exit_status
 from identify_arm import HIDDEN, USUAL_JOINT_FRICTION_NM
 from identify_arm import RESULTS as IDENTIFIED
-from numpy.typing import NDArray
 from pages import add_arguments, write_results
 from plug_seeds import maxent_robot
 from provenance import ROOT, provenance
+from retrain_figures import MEASURES, Episodes, figures
 from tqdm import tqdm
 
 from maxent_robot.learning.run_files import CONFIG_FILE, RESULT_FILE
 from maxent_robot.learning.skill_evaluation import run_mode, skill_environment
 from maxent_robot.paths import find_skill
 from maxent_robot.skill.bundle import SkillBundle, load_bundle
-from maxent_robot.trials.statistics import wilson_interval
 from maxent_robot.yaml_file import read_yaml
 from sim.plug.identified import IdentifiedArm, identified_training
 
 RESULTS = ROOT / "benchmarks" / "results" / "identify_retrain.json"
 RUNS = ROOT / "runs" / "identify_retrain"
 SKILL, SHIPPED_SEED, MODE, STEPS = "plug_insertion", 2, "mean", 1_100_000
-EPISODES, SEED, RESAMPLES = 500, 2026, 2000
+EPISODES, SEED = 500, 2026
 REGAINED_AT_LEAST = 0.9
 QUANTITIES = ("delay_s", "stiffness_factor", "damping_factor", "joint_friction_nm", "friction")
 NOISES = ("force_noise_n", "torque_noise_nm")
@@ -71,9 +70,6 @@ TRAININGS = {"usual": (1, 2, 3), "identified": (1, 2, 3), "exactly": (1,)}
 """Seeds of each."""
 CELLS = (("usual", "usual"), ("usual", "hidden"), ("identified", "hidden"), ("exactly", "hidden"))
 """Whom a skill was trained for, and on which arm it is."""
-
-Episodes = dict[str, NDArray[Any]]
-"""Success, time and peak force of the episodes, each (seeds, episodes)."""
 
 
 def configurations(runs: Path) -> dict[str, list[str]]:
@@ -146,86 +142,6 @@ def measured(bundles: Sequence[SkillBundle], arm: str, progress: Any) -> Episode
         tables.append(run_mode(bundle, config, MODE, EPISODES, SEED, show).table)
     names = ("success", "time_s", "peak_force_n")
     return {name: np.array([getattr(table, name) for table in tables]) for name in names}
-
-
-def figures(cells: dict[tuple[str, str], Episodes]) -> dict[str, Any]:
-    """Each cell's figures, and of each measure what was lost and what share of it was regained, with 95 % intervals.
-
-    They are over seeds and episodes, both drawn again.
-    """
-    rows = {}
-    for (training, arm), episodes in cells.items():
-        success = episodes["success"]
-        rows[f"{training}, {arm}"] = {
-            **{name: float(of(episodes).mean()) for name, of in MEASURES.items()},
-            "interval": list(wilson_interval(int(success.sum()), success.size)),
-            "seeds": {name: of(episodes).tolist() for name, of in MEASURES.items()},
-        }
-    generator = np.random.default_rng(0)
-    draws = [
-        (
-            {training: generator.integers(len(seeds), size=len(seeds)) for training, seeds in TRAININGS.items()},
-            generator.integers(EPISODES, size=EPISODES),
-        )
-        for _ in range(RESAMPLES)
-    ]
-    measures = {}
-    for name, of in MEASURES.items():
-        values = {cell: _SIGNS[name] * float(of(episodes).mean()) for cell, episodes in cells.items()}
-        drawn = {
-            cell: _SIGNS[name]
-            * np.array([of(_chosen(episodes, seeds[cell[0]], numbers)).mean() for seeds, numbers in draws])
-            for cell, episodes in cells.items()
-        }
-        measures[name] = _loss(values, drawn)
-    return {"cells": rows, "measures": measures}
-
-
-def _loss(values: dict[tuple[str, str], float], drawn: dict[tuple[str, str], NDArray[np.float64]]) -> dict[str, Any]:
-    """Of a measure of which more is better: what the hidden arm costs, and what the trainings for it regain of that."""
-    usual, hidden = ("usual", "usual"), ("usual", "hidden")
-    losses = drawn[usual] - drawn[hidden]
-    loss: dict[str, Any] = {"lost": values[usual] - values[hidden], "lost_interval": _interval(losses)}
-    if loss["lost_interval"][0] <= 0.0:
-        return loss
-    for training in ("identified", "exactly"):
-        cell = (training, "hidden")
-        loss[training] = {
-            "regained": values[cell] - values[hidden],
-            "share": (values[cell] - values[hidden]) / loss["lost"],
-            "share_interval": _interval((drawn[cell] - drawn[hidden]) / losses),
-        }
-    return loss
-
-
-def _interval(samples: NDArray[np.float64]) -> list[float]:
-    return [float(value) for value in np.percentile(samples, (2.5, 97.5))]
-
-
-def _chosen(episodes: Episodes, seeds: NDArray[np.int64], numbers: NDArray[np.int64]) -> Episodes:
-    return {name: values[np.ix_(seeds, numbers)] for name, values in episodes.items()}
-
-
-def _success(episodes: Episodes) -> NDArray[np.float64]:
-    return np.asarray(episodes["success"].mean(axis=1))
-
-
-def _median_time(episodes: Episodes) -> NDArray[np.float64]:
-    """Over all episodes, one that failed being slower than any that did not."""
-    return np.asarray(np.median(np.where(episodes["success"], episodes["time_s"], np.inf), axis=1))
-
-
-def _peak_force(episodes: Episodes) -> NDArray[np.float64]:
-    return np.asarray(np.percentile(episodes["peak_force_n"], 95.0, axis=1))
-
-
-MEASURES: dict[str, Callable[[Episodes], NDArray[np.float64]]] = {
-    "success": _success,
-    "median_time_s": _median_time,
-    "peak_force_p95_n": _peak_force,
-}
-"""One value a seed."""
-_SIGNS = {"success": 1.0, "median_time_s": -1.0, "peak_force_p95_n": -1.0}
 
 
 def page(document: dict[str, Any]) -> str:

@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 from command_line import exit_status
+from mode_figures import KEPT_FROM_MEAN, MODES, figures, known_worse, worst_differences
 from numpy.typing import NDArray
 from pages import add_arguments, write_results
 from plug_trainings import EARLY, INSERT, MEMORYLESS, Training, evaluated_bundle, train, trained_policy
 from provenance import ROOT, provenance
-from scipy.special import ndtr
 from tqdm import tqdm
 
 from maxent_robot.inference import EntropyAwareSampler
@@ -38,20 +38,14 @@ from maxent_robot.learning.skill_evaluation import run_mode
 from maxent_robot.learning.tasks import insertion_config
 from maxent_robot.skill import FRAME_SIZE
 from maxent_robot.skill.bundle import load_bundle
-from maxent_robot.trials.statistics import mcnemar_exact, summarise, wilson_interval
+from maxent_robot.trials.statistics import summarise
 from sim.evaluation import EpisodeTable, run_episodes
 
 RESULTS = ROOT / "benchmarks" / "results" / "sampler_modes.json"
 RUNS = ROOT / "runs" / "sampler_modes"
 SEEDS, EPISODES, EPISODE_SEED = (1, 2, 3), 400, 2027
-MODES = ("mean", "sample", "gated", "retry", "spiral")
 QUICK = ["timestep_s=0.002", "control_period_s=0.05"]
 """The physics of training: what comes out differs little, and it takes a third of the time."""
-
-KEPT_FROM_MEAN = 0.01
-"""By how much `gated` and `retry` may be worse than `mean`."""
-
-SIGNIFICANT = 0.05
 
 
 def off(millimetres: float) -> list[str]:
@@ -151,41 +145,6 @@ def seeds_of(mode: str) -> Sequence[int]:
     return SEEDS[:1] if mode == "spiral" else SEEDS
 
 
-def figures(cell: Cell, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """All modes of a cell: rates of all seeds with their intervals, and the difference to the mean, pair by pair."""
-    success = {
-        mode: np.concatenate([np.array(row["success"], dtype=bool) for row in rows if row["mode"] == mode])
-        for mode in MODES
-    }
-    found: dict[str, Any] = {"policy": cell.policy, "circumstance": cell.name, "modes": {}}
-    for mode in MODES:
-        of = [row for row in rows if row["mode"] == mode]
-        times = np.concatenate([np.array(row["time_s"])[np.array(row["success"], dtype=bool)] for row in of])
-        n, k = len(success[mode]), int(success[mode].sum())
-        found["modes"][mode] = {
-            "episodes": n,
-            "success": k / n,
-            "interval": list(wilson_interval(k, n)),
-            "of_seeds": [float(np.mean(row["success"])) for row in of],
-            "median_s": summarise(times).median if k else None,
-            "p95_force_n": float(np.mean([row["p95_force_n"] for row in of])),
-            **({} if mode in ("mean", "spiral") else _against(success[mode], success["mean"])),
-        }
-    return found
-
-
-def _against(mode: NDArray[np.bool_], mean: NDArray[np.bool_]) -> dict[str, Any]:
-    """The difference of paired rates with its 95 % interval (normal, of the discordant pairs), and McNemar's test."""
-    pair = mcnemar_exact(mode, mean)
-    n, discordant = pair.count, pair.only_first + pair.only_second
-    half = 1.96 * np.sqrt(max(discordant - (pair.only_first - pair.only_second) ** 2 / n, 0.0)) / n
-    return {
-        "difference": pair.difference,
-        "difference_interval": [pair.difference - half, pair.difference + half],
-        "p_value": pair.p_value,
-    }
-
-
 def page(document: dict[str, Any]) -> str:
     """The figures as a page of Markdown."""
     cells = document["cells"]
@@ -240,41 +199,6 @@ interval; in brackets the difference to `mean` on the same episodes, in points w
     return "\n".join(lines) + "\n"
 
 
-def worst_differences(cells: Sequence[dict[str, Any]]) -> dict[str, tuple[float, str]]:
-    """By mode: the least difference to the mean, and where."""
-    return {
-        mode: min((cell["modes"][mode]["difference"], f"{cell['policy']}, {cell['circumstance']}") for cell in cells)
-        for mode in ("sample", "gated", "retry")
-    }
-
-
-def known_worse(cells: Sequence[dict[str, Any]], margin: float = KEPT_FROM_MEAN) -> dict[str, Any]:
-    """Whether `gated` or `retry` is worse than the mean by more than `margin` anywhere, by more than chance.
-
-    One-sided z tests of every cell and both modes, with Holm's correction: of 26 differences of no effect the least
-    would lie some two standard errors below zero.
-
-    Returns:
-        `comparisons`; the least one-sided `p_value` with its `where`, before the correction; `rejected`, the cells that
-        stay after it at 5 %.
-    """
-    tests = []
-    for cell in cells:
-        for mode in ("gated", "retry"):
-            row = cell["modes"][mode]
-            low, high = row["difference_interval"]
-            error = max((high - low) / (2.0 * 1.96), 1e-9)
-            chance = float(ndtr((row["difference"] + margin) / error))
-            tests.append((chance, f"`{mode}`, {cell['policy']}, {cell['circumstance']}"))
-    tests.sort()
-    rejected = []
-    for rank, (chance, where) in enumerate(tests):
-        if chance * (len(tests) - rank) > SIGNIFICANT:
-            break
-        rejected.append(where)
-    return {"comparisons": len(tests), "p_value": tests[0][0], "where": tests[0][1], "rejected": rejected}
-
-
 def plot(cells: Sequence[dict[str, Any]], path: Path) -> None:
     """Success of each mode, cell by cell."""
     import matplotlib
@@ -317,8 +241,8 @@ def main() -> int:
             rows = executor.map(functools.partial(play, runs=runs), tasks)
             played = list(tqdm(rows, total=len(tasks), desc="episodes", unit="mode", disable=None))
         cells = [
-            figures(cell, [row for row in played if (row["policy"], row["circumstance"]) == (cell.policy, cell.name)])
-            for cell in CELLS
+            figures(*key, [row for row in played if (row["policy"], row["circumstance"]) == key])
+            for key in ((cell.policy, cell.name) for cell in CELLS)
         ]
         document = {**origin, "cells": cells, "worst": worst_differences(cells)}
         write_results(arguments.json, document, page(document), functools.partial(plot, cells))

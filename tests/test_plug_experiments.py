@@ -18,6 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
 import composition_plug
 import composition_plug_page
+import identify_retrain
+import mode_figures
+import retrain_figures
 import sampler_modes
 from composition_plug_page import ALONE, AVOIDS, BEST, PRODUCT
 from plug_trainings import FAMILY, INSERT, MEMORYLESS, SUM, Training
@@ -126,10 +129,10 @@ def test_modes_are_compared_pair_by_pair_and_the_worst_is_named(tmp_path: Path) 
                 "time_s": [2.0] * 40,
                 "p95_force_n": 10.0,
             }
-            for mode in sampler_modes.MODES
+            for mode in mode_figures.MODES
             for seed in sampler_modes.seeds_of(mode)
         ]
-        cells.append(sampler_modes.figures(cell, rows))
+        cells.append(mode_figures.figures(cell.policy, cell.name, rows))
         joined = {
             mode: np.concatenate([np.array(row["success"], bool) for row in rows if row["mode"] == mode])
             for mode in ("mean", "retry")
@@ -141,13 +144,11 @@ def test_modes_are_compared_pair_by_pair_and_the_worst_is_named(tmp_path: Path) 
         low, high = found["difference_interval"]
         assert low < found["difference"] < high
         assert cells[-1]["modes"]["spiral"]["episodes"] == 40
-    worst = sampler_modes.worst_differences(cells)
-    assert sampler_modes.known_worse(cells)["comparisons"] == 2 * len(cells)
+    worst = mode_figures.worst_differences(cells)
+    assert mode_figures.known_worse(cells)["comparisons"] == 2 * len(cells)
     worse = copy.deepcopy(cells)
     worse[1]["modes"]["gated"] |= {"difference": -0.05, "difference_interval": [-0.07, -0.03]}
-    assert sampler_modes.known_worse(worse)["rejected"] == [
-        f"`gated`, {worse[1]['policy']}, {worse[1]['circumstance']}"
-    ]
+    assert mode_figures.known_worse(worse)["rejected"] == [f"`gated`, {worse[1]['policy']}, {worse[1]['circumstance']}"]
     assert worst["retry"][0] == min(cell["modes"]["retry"]["difference"] for cell in cells)
     page = sampler_modes.page({"cells": cells, "worst": worst})
     assert f"`retry` {100 * worst['retry'][0]:+.1f} points ({worst['retry'][1]})" in page
@@ -155,11 +156,44 @@ def test_modes_are_compared_pair_by_pair_and_the_worst_is_named(tmp_path: Path) 
     assert (tmp_path / "modes.png").stat().st_size > 10_000
 
 
+def test_what_is_regained_is_a_share_of_what_was_lost_and_nothing_where_nothing_was(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+
+    def episodes(seeds: int, time_s: float) -> retrain_figures.Episodes:
+        return {
+            "success": np.ones((seeds, 500), dtype=bool),
+            "time_s": time_s + generator.uniform(-0.01, 0.01, (seeds, 500)),
+            "peak_force_n": np.full((seeds, 500), 10.0),
+        }
+
+    cells = {
+        ("usual", "usual"): episodes(3, 2.0),
+        ("usual", "hidden"): episodes(3, 2.5),
+        ("identified", "hidden"): episodes(3, 2.2),
+        ("exactly", "hidden"): episodes(1, 2.1),
+    }
+    found = retrain_figures.figures(cells)
+    time = found["measures"]["median_time_s"]
+    assert time["lost"] == pytest.approx(0.5, abs=0.01)
+    for training, share in (("identified", 0.6), ("exactly", 0.8)):
+        assert time[training]["share"] == pytest.approx(share, abs=0.02)
+        low, high = time[training]["share_interval"]
+        assert low < time[training]["share"] < high
+    assert found["cells"]["usual, hidden"]["seeds"]["median_time_s"] == pytest.approx([2.5] * 3, abs=0.01)
+    for name in ("success", "peak_force_p95_n"):
+        assert "identified" not in found["measures"][name]
+    assert identify_retrain.page(found).count("nothing was measurably lost") == 4
+    cells["usual", "hidden"]["success"][:, :300] = False  # slower than any that came to its end
+    assert retrain_figures.figures(cells)["cells"]["usual, hidden"]["median_time_s"] == 10.0
+    identify_retrain.plot(found, tmp_path / "retrain.png")
+    assert (tmp_path / "retrain.png").stat().st_size > 10_000
+
+
 def test_the_episodes_of_each_mode_and_policy_are_kept_apart(tmp_path: Path) -> None:
     paths = [
         cell.path(seed, mode, tmp_path)
         for cell in sampler_modes.CELLS
-        for mode in sampler_modes.MODES
+        for mode in mode_figures.MODES
         for seed in sampler_modes.SEEDS
     ]
     assert len(set(paths)) == len(paths)
