@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -129,6 +130,14 @@ def test_the_randomisation_has_what_was_identified_and_keeps_the_rest() -> None:
     assert found.force_noise_n == 1.4
     assert found.friction == base.friction, "not seen, so as before"
     assert found.socket_position_m == base.socket_position_m
+
+
+@pytest.mark.parametrize(("found", "trained"), [(0.9, (0.25, 1.25)), (1.5, (0.25, 1.95)), (0.2, (0.1538, 1.25))])
+def test_a_rough_figure_of_the_plugs_friction_widens_the_guess(found: float, trained: tuple[float, float]) -> None:
+    base = Randomisation()
+    assert base.friction == (0.25, 1.25)
+    arm = dataclasses.replace(ARM, friction=found)
+    assert identified_randomisation(arm, base, 0.05).friction == pytest.approx(trained)
 
 
 def test_the_training_configuration_can_be_trained() -> None:

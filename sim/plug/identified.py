@@ -13,6 +13,8 @@ from sim.plug.config import PlugConfig, Randomisation
 SPREAD = 1.15
 """What is left uncertain of a quantity that was identified: it is trained with up to so many times more or less."""
 FRICTION_SPREAD = 1.3
+"""The same of dry friction, of the joints and of the plug. What is known of the plug's is rough: it widens the guessed
+range and never narrows it (narrowed to this spread, skills lost 0.3 s where the plug slid more easily)."""
 _FRICTION_MAX, _JOINT_FRICTION_MAX, _NOISE_MAX = 2.0, 3.0, 10.0
 
 
@@ -38,7 +40,10 @@ class IdentifiedArm:
 
 
 def identified_randomisation(arm: IdentifiedArm, base: Randomisation, policy_period_s: float) -> Randomisation:
-    """The randomisation `base` with what was identified in place of what was guessed, and a spread around it."""
+    """The randomisation `base` with what was identified in place of what was guessed, and a spread around it.
+
+    The plug's friction is the exception: the guessed range stays, and is widened to hold what was found.
+    """
     changes: dict[str, Any] = {}
 
     def centre(name: str, value: float) -> None:
@@ -53,6 +58,9 @@ def identified_randomisation(arm: IdentifiedArm, base: Randomisation, policy_per
     centre("damping", arm.damping_factor)
     around("joint_friction_nm", arm.joint_friction_nm, FRICTION_SPREAD, _JOINT_FRICTION_MAX)
     around("friction", arm.friction, FRICTION_SPREAD, _FRICTION_MAX)
+    if "friction" in changes:
+        low, high = changes["friction"]
+        changes["friction"] = (min(low, base.friction[0]), max(high, base.friction[1]))
     for name, value in (("force_noise_n", arm.force_noise_n), ("torque_noise_nm", arm.torque_noise_nm)):
         if not math.isnan(value):
             changes[name] = min(_NOISE_MAX, value)
