@@ -35,7 +35,7 @@ def add_arguments(group: argparse._ArgumentGroup) -> None:
         )
     group.add_argument("--games", type=int, default=1, help="how many (default: %(default)s)")
     group.add_argument("--goals", type=int, default=5, help="that win a game (default: %(default)s)")
-    group.add_argument("--time-limit", type=float, default=600.0, metavar="SECONDS", help="of a game (default: 600)")
+    group.add_argument("--time-limit", type=float, default=900.0, metavar="SECONDS", help="of a game (default: 900)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,7 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
         problem = error
     if games:
         setting = {"home": arguments.home, "away": arguments.away, "mode": arguments.mode or "the graph's"}
-        setting |= {"goals to win": str(arguments.goals), "seed": str(arguments.seed)}
+        setting |= {"goals to win": str(arguments.goals), "time limit": f"{arguments.time_limit:g} s"}
+        setting["seed"] = str(arguments.seed)
         report = write_game_report(directory, games, setting)
         ended = [game for game in games if not game.stopped]
         wins = [sum(game.winner == player for game in ended) for player in PLAYERS]
@@ -148,15 +149,17 @@ def _play(
                 game = node.play(number, partial(_show, status, head))
                 status.clear()
                 games.append(game)
-                print(_line(game, arguments.games), flush=True)
+                print(_line(game, arguments.games, arguments.goals), flush=True)
 
 
 def _show(status: StatusLine, head: str, time_s: float, score: str) -> None:
     status.show(f"{head}  {time_s:6.1f} s   {score}")
 
 
-def _line(game: GameResult, total: int) -> str:
+def _line(game: GameResult, total: int, goals_to_win: int) -> str:
     how = f"stopped, {game.stopped}" if game.stopped else f"won by {game.winner}" if game.winner != "draw" else "a draw"
+    if not game.stopped and max(game.goals) < goals_to_win:
+        how += " when time was up"
     return (
         f"{game.game:>3}/{total}  {game.goals[0]}:{game.goals[1]}  {how:<14}  {game.rallies:>3} rallies  "
         f"{game.time_s:6.1f} s   faults {game.faults[0]}:{game.faults[1]}"

@@ -44,7 +44,7 @@ class HockeyRefereeNode(ManagedNode):
         super().__init__("hockey_referee")
         declare(self, "robot", "sim_hockey", "name or path of the description of both arms; not read")
         declare(self, "goals_to_win", 5, "of a game", (1, 100))
-        declare(self, "time_limit_s", 600.0, "of a game [s]; then whoever is ahead has won", (10.0, 7200.0))
+        declare(self, "time_limit_s", 900.0, "of a game [s]; then whoever is ahead has won", (10.0, 7200.0))
         declare(self, "seed", 1, "of the draw who begins", (0, 2**31 - 1))
         self._phase = WAITING
 
