@@ -149,8 +149,8 @@ def page(document: dict[str, Any]) -> str:
     lines = [
         "# Trained again on an identified arm",
         "",
-        f"Written by `python benchmarks/identify_retrain.py`: {EPISODES} episodes of seed {SEED} in simulation, the",
-        f"same for all, the policy's mean; skills of {STEPS:,} steps, the shipped one among the usual. The hidden",
+        f"Written by `python benchmarks/identify_retrain.py`: {EPISODES} episodes of seed {SEED}, the same",
+        f"for all, the policy's mean; skills of {STEPS:,} steps at most, the shipped one among the usual. The hidden",
         "arm has 0.7 of the stiffness, 1.5 times the joint friction and a delay of one or two policy periods (60 ms",
         "are 1.2).",
         "",
