@@ -26,11 +26,12 @@ MATCHES = {"striker": 200, "predictor": 50, "keeper": 50, "blocker": 50}
 AT_ONCE = 50
 """Matches that one process plays together."""
 RALLY_TASKS, PHYSICS = ("defend", "hit"), ("numpy", "arms")
-ROWS = (*RALLY_TASKS, *(f"duel against {opponent}" for opponent in MATCHES))
+DUELS = {f"duel against {opponent}": opponent for opponent in MATCHES}
+ROWS = (*RALLY_TASKS, *DUELS)
 
 
 def transfer(parts: Mapping[str, dict[str, Any]], keep: Callable[[dict[str, Any]], None], jobs: int) -> None:
-    """Shots saved and pucks struck home, and matches against the striker, on the planar table and on arms.
+    """Shots saved and pucks struck home, and matches against each scripted player, on the planar table and on arms.
 
     Args:
         parts: those that there are already, by name.
@@ -38,7 +39,7 @@ def transfer(parts: Mapping[str, dict[str, Any]], keep: Callable[[dict[str, Any]
         jobs: processes at the same time.
     """
     done = dict(parts)
-    chunks = dict.fromkeys(RALLY_TASKS, 1) | {f"duel against {one}": n // AT_ONCE for one, n in MATCHES.items()}
+    chunks = dict.fromkeys(RALLY_TASKS, 1) | {row: MATCHES[opponent] // AT_ONCE for row, opponent in DUELS.items()}
     wanted = {
         f"{row}, {physics}, {chunk}": (row, physics, chunk)
         for row in ROWS
@@ -66,11 +67,10 @@ def _part(row: str, physics: str, chunk: int) -> dict[str, Any]:
         config = HockeyConfig(task=row, opponents=("none",), time_limit_s=USUAL_S[row], physics=physics)
         good = run_rallies(config, player(f"hockey_{row}", RALLIES, seed), RALLIES, seed).success
         return {"n": RALLIES, "good": int(good.sum())}
-    away = player(row.removeprefix("duel against "), AT_ONCE, seed + 1)
     table = play_matches(
         HockeyConfig(task="duel", physics=physics),
         player("hockey_duel", AT_ONCE, seed),
-        away,
+        player(DUELS[row], AT_ONCE, seed + 1),
         AT_ONCE,
         seed,
         goals_to_win=GOALS,
@@ -93,7 +93,7 @@ def transferred(parts: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
             of_it = [part for key, part in parts.items() if key.startswith(f"{name}, ")]
             n, good = (sum(part[key] for part in of_it) for key in ("n", "good"))
             rows[name] = {"n": n, "share": good / n, "interval": list(wilson_interval(good, n))}
-            if row not in RALLY_TASKS:
+            if row in DUELS:
                 rows[name]["goals"] = (np.sum([part["goals"] for part in of_it], axis=0) / n).tolist()
                 rows[name]["median_s"] = float(np.median(np.concatenate([part["time_s"] for part in of_it])))
     lost = {row: rows[f"{row}, numpy"]["share"] - rows[f"{row}, arms"]["share"] for row in ROWS}

@@ -94,7 +94,7 @@ def test_arms_that_are_stepped_together_move_as_one_driver_does() -> None:
     for _ in range(200):
         shift = np.pad(generator.uniform(-0.05, 0.05, (2, 2)), ((0, 0), (0, 1)))
         targets = Pose(home.position + shift, np.tile(home.quaternion, (2, 1)))
-        for driver, k in zip(drivers, range(2), strict=True):
+        for k, driver in enumerate(drivers):
             driver.set_target(targets[k])
         tcp = [ROBOT.chain().forward(driver.cycle().joint_positions).position for driver in drivers]
         np.testing.assert_allclose(arms.follow(targets), tcp, rtol=0.0, atol=1e-9)

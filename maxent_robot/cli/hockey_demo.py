@@ -65,9 +65,14 @@ def run(arguments: argparse.Namespace) -> int:
     except (MaxentRobotError, KeyboardInterrupt) as error:
         problem = error
     if games:
-        setting = {"home": arguments.home, "away": arguments.away, "mode": arguments.mode or "the graph's"}
-        setting |= {"goals to win": str(arguments.goals), "time limit": f"{arguments.time_limit:g} s"}
-        setting["seed"] = str(arguments.seed)
+        setting = {
+            "home": arguments.home,
+            "away": arguments.away,
+            "mode": arguments.mode or "the graph's",
+            "goals to win": str(arguments.goals),
+            "time limit": f"{arguments.time_limit:g} s",
+            "seed": str(arguments.seed),
+        }
         report = write_game_report(directory, games, setting)
         ended = [game for game in games if not game.stopped]
         wins = [sum(game.winner == player for game in ended) for player in PLAYERS]

@@ -21,12 +21,15 @@ _STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
 
 
 class MalletArms:
-    """n FR3s under the Cartesian impedance of `crisp`; the physics of `MalletArmDriver`, a third of its time.
+    """n FR3s under the Cartesian impedance of `crisp`; the physics of `MalletArmDriver`, a sixth of its time.
 
     Args:
         robot: an FR3 description whose TCP is the middle of the mallet's foot.
         n: arms.
         period_s: of the targets.
+
+    Attributes:
+        task: T_base_task, where the TCPs are when the arms are at home.
 
     Raises:
         ConfigError: `period_s` is no whole number of physics steps.
@@ -34,8 +37,8 @@ class MalletArms:
 
     def __init__(self, robot: RobotConfig, n: int, period_s: float) -> None:
         self._chain, self._home = robot.chain(), np.array(robot.home)
-        self._task = self._chain.forward(self._home)
-        self._model = build_model(robot, self._task)
+        self.task = self._chain.forward(self._home)
+        self._model = build_model(robot, self.task)
         self._data = mujoco.MjData(self._model)
         self._substeps = round(period_s / TIMESTEP_S)
         if abs(self._substeps * TIMESTEP_S - period_s) > 1e-9:
@@ -62,8 +65,8 @@ class MalletArms:
 
     def follow(self, targets: Pose) -> Array:
         """Where the TCPs are, (n, 3) in the base frame [m], after a period towards `targets`, T_base_target (n,)."""
-        self._control[:, :, :6] = impedance_control(targets, self._task)[:, None]
-        self._rollout.rollout(self._model, self._data, self._states, self._control, state=self._ends, skip_checks=False)
+        self._control[:, :, :6] = impedance_control(targets, self.task)[:, None]
+        self._rollout.rollout(self._model, self._data, self._states, self._control, state=self._ends)
         self._states[...] = self._ends[:, -1]
         tcp: Array = self._chain.frames(self._positions)[-1][:, :3, 3]
         return tcp

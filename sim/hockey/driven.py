@@ -61,8 +61,6 @@ class ArmTable(DrivenTable):
 
     def __init__(self, config: TableConfig, n: int, robot: RobotConfig) -> None:
         super().__init__(config, n)
-        home = robot.chain().forward(np.array(robot.home))
-        self._quaternion, self._height_m = home.quaternion, float(home.position[2])
         self._arms = MalletArms(robot, 2 * n, config.target_period_s)
         self.place(self.state.copy())
 
@@ -82,5 +80,5 @@ class ArmTable(DrivenTable):
     def _poses(self, places: Array) -> Pose:
         """T_base_tcp (2 n,) of mallets at places (n, 2, 2) of the table, their feet flat."""
         own = (SIDES[:, None] * places).reshape(-1, 2) + T_BASE_PLAYER.position[:2]
-        heights = np.full((len(own), 1), self._height_m)
-        return Pose(np.hstack([own, heights]), np.tile(self._quaternion, (len(own), 1)))
+        heights = np.full((len(own), 1), self._arms.task.position[2])
+        return Pose(np.hstack([own, heights]), np.tile(self._arms.task.quaternion, (len(own), 1)))

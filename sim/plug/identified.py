@@ -50,17 +50,14 @@ def identified_randomisation(arm: IdentifiedArm, base: Randomisation, policy_per
         if not math.isnan(value):
             changes.update({f"{name}_centre": value, f"{name}_factor": SPREAD})
 
-    def around(name: str, value: float, spread: float, most: float) -> None:
+    def around(name: str, value: float, spread: float, most: float, kept: tuple[float, ...] = ()) -> None:
         if not math.isnan(value):
-            changes[name] = (min(most, value / spread), min(most, value * spread))
+            changes[name] = (min(most, value / spread, *kept), max((min(most, value * spread), *kept)))
 
     centre("stiffness", arm.stiffness_factor)
     centre("damping", arm.damping_factor)
     around("joint_friction_nm", arm.joint_friction_nm, FRICTION_SPREAD, _JOINT_FRICTION_MAX)
-    around("friction", arm.friction, FRICTION_SPREAD, _FRICTION_MAX)
-    if "friction" in changes:
-        low, high = changes["friction"]
-        changes["friction"] = (min(low, base.friction[0]), max(high, base.friction[1]))
+    around("friction", arm.friction, FRICTION_SPREAD, _FRICTION_MAX, kept=base.friction)
     for name, value in (("force_noise_n", arm.force_noise_n), ("torque_noise_nm", arm.torque_noise_nm)):
         if not math.isnan(value):
             changes[name] = min(_NOISE_MAX, value)
