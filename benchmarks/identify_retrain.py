@@ -35,6 +35,7 @@ from tqdm import tqdm
 from maxent_robot.learning.run_files import CONFIG_FILE, RESULT_FILE
 from maxent_robot.learning.skill_evaluation import run_mode, skill_environment
 from maxent_robot.skill.bundle import SkillBundle, load_bundle
+from maxent_robot.trials.identification import Estimate
 from maxent_robot.yaml_file import read_yaml
 from sim.plug.identified import IdentifiedArm, identified_training
 
@@ -43,8 +44,6 @@ RUNS = ROOT / "runs" / "identify_retrain"
 SKILL, MODE, STEPS = "plug_insertion", "mean", 1_100_000
 EPISODES, SEED = 500, 2026
 REGAINED_AT_LEAST = 0.9
-QUANTITIES = ("delay_s", "stiffness_factor", "damping_factor", "joint_friction_nm", "friction")
-NOISES = ("force_noise_n", "torque_noise_nm")
 
 _CERTAIN = [
     "stiffness_factor=1.0",
@@ -80,7 +79,7 @@ def configurations(runs: Path) -> dict[str, list[str]]:
     parts = ("environment", "evaluation_environment")
     exact = [f"{part}.randomisation.{setting}" for part in parts for setting in ARMS["hidden"]]
     found = json.loads(IDENTIFIED.read_text(encoding="utf-8"))["found"]
-    arm = IdentifiedArm(**{name: float(found[name]["value"]) for name in (*QUANTITIES, *NOISES)})
+    arm = IdentifiedArm(**{name: Estimate(**found[name]) for name in IdentifiedArm.__dataclass_fields__})
     usual = read_yaml(ROOT / "config" / "train" / f"{SKILL}.yaml")
     path = runs / "identified.yaml"
     path.write_text(yaml.safe_dump(identified_training(arm, usual), sort_keys=False), encoding="utf-8")

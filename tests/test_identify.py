@@ -18,14 +18,24 @@ from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import load_robot
 from maxent_robot.errors import ConfigError
 from maxent_robot.learning.run_directory import config_path
+from maxent_robot.skill.observation import FRAME_SIZE, OBSERVATION_FIELDS, field_places
 from maxent_robot.trials.arm_log import ArmLog
-from maxent_robot.trials.identification import combine, sliding_friction, sliding_ratios, wrench_bias, wrench_noise
+from maxent_robot.trials.identification import (
+    Estimate,
+    combine,
+    half_width,
+    left_by_tare,
+    sliding_friction,
+    sliding_ratios,
+    wrench_bias,
+    wrench_noise,
+)
 from maxent_robot.yaml_file import read_yaml
 from sim.plug.config import PlugConfig, Randomisation
 from sim.plug.identified import IdentifiedArm, identified_randomisation, identified_training
 from sim.plug.replay import ArmParameters, FreeArm, Motion, fit_motion
 
-ROBOT = load_robot("sim")
+ROBOT, PLACES = load_robot("sim"), field_places(OBSERVATION_FIELDS)
 HIDDEN = ArmParameters(delay_s=0.06, stiffness_factor=0.7, damping_factor=1.2, joint_friction_nm=0.375)
 DOWN = Pose.from_rotvec([0.0, 0.0, 0.0], [math.pi, 0.0, 0.0])
 
@@ -92,6 +102,30 @@ def test_noise_and_bias_are_those_of_the_sensor_where_nothing_touches() -> None:
     assert np.isnan(wrench_noise(touching)).all()
 
 
+def test_what_a_tare_leaves_comes_back_in_spite_of_noise() -> None:
+    generator, trials, steps = np.random.default_rng(4), 200, 25
+    frames = np.zeros((trials, steps, FRAME_SIZE))
+    left = generator.uniform(-0.5, 0.5, (trials, 1, 3))
+    frames[:, :, PLACES["force"]] = left + generator.normal(0.0, 1.0, (trials, steps, 3))
+    frames[:, :, PLACES["torque"]] = generator.normal(0.0, 0.03, (trials, steps, 3))
+    frames[:, :, PLACES["tcp_position"]] = [0.0, 0.0, -0.02]
+    touching = frames.copy()
+    touching[:, 20:, PLACES["tcp_position"]] = 0.0
+    touching[:, 20:, PLACES["force"]] = [0.0, 0.0, -9.0]
+    for seen, mistrusted in ((frames, 0.04), (touching, 0.05)):
+        means, variances = (np.array(part) for part in zip(*map(left_by_tare, seen), strict=True))
+        assert variances[:, :3].mean() == pytest.approx(mistrusted, rel=0.1), "of the mean, by its scatter"
+        force = half_width(means[:, :3], variances[:, :3], "N")
+        assert force.value == pytest.approx(0.5, rel=0.1), "0.61 N without the noise taken out"
+        assert force.low < 0.5 < force.high
+        torque = half_width(means[:, 3:], variances[:, 3:], "Nm")
+        assert torque.low <= torque.value < 0.005
+    assert np.isnan(left_by_tare(frames[0, :7])[0]).all(), "too few to tell"
+    nothing = half_width(np.full((2, 3), math.nan), np.full((2, 3), math.nan), "N")
+    assert math.isnan(nothing.value)
+    assert nothing.trials == 0
+
+
 def test_friction_is_what_drags_a_sliding_plug() -> None:
     generator, n, friction = np.random.default_rng(2), 900, 0.6
     time_s = 0.005 * np.arange(n)
@@ -117,26 +151,53 @@ def test_what_could_not_be_estimated_is_left_out_of_the_median() -> None:
     assert math.isnan(combine([math.nan], "N").value)
 
 
-ARM = IdentifiedArm(0.06, 0.7, 1.2, 0.375, math.nan, 1.4, 0.03)
+def found(value: float, low: float = math.nan, high: float = math.nan) -> Estimate:
+    return Estimate(value, low, high, 0 if math.isnan(value) else 4, "")
+
+
+ARM = IdentifiedArm(
+    delay_s=found(0.06),
+    stiffness_factor=found(0.7, 0.69, 0.71),
+    damping_factor=found(1.2, 1.1, 1.3),
+    joint_friction_nm=found(0.375),
+    friction=found(math.nan),
+    force_noise_n=found(1.4),
+    torque_noise_nm=found(0.03),
+    force_after_tare_n=found(0.2, 0.1, 0.4),
+    torque_after_tare_nm=found(math.nan),
+)
 
 
 def test_the_randomisation_has_what_was_identified_and_keeps_the_rest() -> None:
     base = Randomisation()
-    found = identified_randomisation(ARM, base, 0.05)
-    assert (found.stiffness_centre, found.damping_centre) == (0.7, 1.2)
-    assert found.stiffness_factor < base.stiffness_factor
-    assert found.joint_friction_nm[0] < 0.375 < found.joint_friction_nm[1]
-    assert (found.command_delay_min, found.command_delay_max) == (1, 2)
-    assert found.force_noise_n == 1.4
-    assert found.friction == base.friction, "not seen, so as before"
-    assert found.socket_position_m == base.socket_position_m
+    trained = identified_randomisation(ARM, base, 0.05)
+    assert (trained.stiffness_centre, trained.damping_centre) == (0.7, 1.2)
+    assert trained.joint_friction_nm[0] < 0.375 < trained.joint_friction_nm[1]
+    assert (trained.command_delay_min, trained.command_delay_max) == (1, 2)
+    assert trained.force_noise_n == 1.4
+    assert trained.force_bias_n == 0.4, "the upper end"
+    assert trained.friction == base.friction, "not seen, so as before"
+    assert trained.torque_bias_nm == base.torque_bias_nm, "nor this"
+    assert trained.socket_position_m == base.socket_position_m
 
 
-@pytest.mark.parametrize(("found", "trained"), [(0.9, (0.25, 1.25)), (1.5, (0.25, 1.95)), (0.2, (0.1538, 1.25))])
-def test_a_rough_figure_of_the_plugs_friction_widens_the_guess(found: float, trained: tuple[float, float]) -> None:
+@pytest.mark.parametrize(
+    ("low", "high", "trained"), [(0.69, 0.71, 1.05), (0.6, 0.75, 1.25), (0.4, 0.9, 1.4), (math.nan, math.nan, 1.4)]
+)
+def test_a_spread_is_as_wide_as_the_interval_and_no_wider_than_the_guess(
+    low: float, high: float, trained: float
+) -> None:
+    base = Randomisation()
+    assert base.stiffness_factor == 1.4
+    arm = dataclasses.replace(ARM, stiffness_factor=found(0.7, low, high))
+    assert identified_randomisation(arm, base, 0.05).stiffness_factor == pytest.approx(trained)
+
+
+@pytest.mark.parametrize(("value", "trained"), [(0.9, (0.25, 1.25)), (1.5, (0.25, 1.95)), (0.2, (0.1538, 1.25))])
+def test_a_rough_figure_of_the_plugs_friction_widens_the_guess(value: float, trained: tuple[float, float]) -> None:
     base = Randomisation()
     assert base.friction == (0.25, 1.25)
-    arm = dataclasses.replace(ARM, friction=found)
+    arm = dataclasses.replace(ARM, friction=found(value))
     assert identified_randomisation(arm, base, 0.05).friction == pytest.approx(trained)
 
 

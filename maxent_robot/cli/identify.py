@@ -1,8 +1,8 @@
 """Find out how an arm behaves from recordings of its trials, and write what a skill for it is trained with.
 
 Delay, stiffness, damping and joint friction are fitted by replaying in simulation what the arm was told above the
-socket; noise and bias of the sensor, and the friction of the plug, are measured. Writes a training configuration: plug
-insertion with the identified arm in place of the guessed ranges.
+socket; noise and bias of the sensor, what its tare leaves, and the friction of the plug, are measured. Writes a
+training configuration: plug insertion with the identified arm in place of the guessed ranges.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from maxent_robot.errors import ConfigError
 
 if TYPE_CHECKING:
     from maxent_robot.control.robot import RobotConfig
-    from maxent_robot.trials.arm_log import ArmLog
+    from maxent_robot.trials.arm_log import ArmLog, Array
     from maxent_robot.trials.identification import Estimate
 
 TRIALS, GROUPS = 12, 4
@@ -60,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     from maxent_robot.learning.run_directory import config_path
     from maxent_robot.trials.arm_log import read_arm_log
     from maxent_robot.trials.plain import without_nan
+    from maxent_robot.trials.recordings import newest_frames
     from maxent_robot.yaml_file import read_yaml
     from sim.plug.identified import IdentifiedArm, identified_training
 
@@ -72,9 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
     paths = recording_paths(arguments.recordings)
     robot = load_robot(arguments.robot or robot_of(arguments.recordings))
     logs = [read_arm_log(path, robot) for path in paths]
-    found = estimates(logs, robot, arguments.trials, arguments.quiet)
-    values = {name: estimate.value for name, estimate in found.items()}
-    arm = IdentifiedArm(**{name: values[name] for name in IdentifiedArm.__dataclass_fields__})
+    found = estimates(logs, [newest_frames(path) for path in paths], robot, arguments.trials, arguments.quiet)
+    arm = IdentifiedArm(**{name: found[name] for name in IdentifiedArm.__dataclass_fields__})
     head = "# Made by maxent-robot identify from " + f"{len(paths)} recordings of robot {robot.name}.\n"
     head += "".join(f"# {name}: {_text(estimate)}\n" for name, estimate in found.items())
     text = yaml.safe_dump(identified_training(arm, training), sort_keys=False)
@@ -126,11 +126,31 @@ def robot_of(places: Sequence[Path]) -> str:
     return robots[0] if robots else "sim"
 
 
-def estimates(logs: Sequence[ArmLog], robot: RobotConfig, trials: int, quiet: bool = False) -> dict[str, Estimate]:
-    """Everything that is found out, by name, in the order it is told."""
+def estimates(
+    logs: Sequence[ArmLog], frames: Sequence[Array], robot: RobotConfig, trials: int, quiet: bool = False
+) -> dict[str, Estimate]:
+    """Everything that is found out, by name, in the order it is told.
+
+    Args:
+        logs: of the trials.
+        frames: (steps, 25) of each, what the policy saw.
+        robot: the description that the targets were sent by.
+        trials: that are replayed.
+
+    Raises:
+        ConfigError: too few of them have a motion above the socket.
+    """
     from tqdm import tqdm
 
-    from maxent_robot.trials.identification import combine, sliding_friction, sliding_ratios, wrench_bias, wrench_noise
+    from maxent_robot.trials.identification import (
+        combine,
+        half_width,
+        left_by_tare,
+        sliding_friction,
+        sliding_ratios,
+        wrench_bias,
+        wrench_noise,
+    )
     from sim.plug.replay import fit_motion
 
     motions = [motion for motion in map(free_motion, logs) if motion is not None]
@@ -149,6 +169,7 @@ def estimates(logs: Sequence[ArmLog], robot: RobotConfig, trials: int, quiet: bo
             )
             bar.update()
     noise, bias = np.array([wrench_noise(log) for log in logs]), np.array([wrench_bias(log) for log in logs])
+    left, uncertain = (np.array(part) for part in zip(*map(left_by_tare, frames), strict=True))
     return {
         "delay_s": combine([fit.delay_s for fit in fits], "s"),
         "stiffness_factor": combine([fit.stiffness_factor for fit in fits], "of the description's"),
@@ -157,6 +178,8 @@ def estimates(logs: Sequence[ArmLog], robot: RobotConfig, trials: int, quiet: bo
         "friction": sliding_friction([sliding_ratios(log) for log in logs]),
         "force_noise_n": combine(noise[:, :3].mean(axis=1).tolist(), "N"),
         "torque_noise_nm": combine(noise[:, 3:].mean(axis=1).tolist(), "Nm"),
+        "force_after_tare_n": half_width(left[:, :3], uncertain[:, :3], "N, half width on each axis"),
+        "torque_after_tare_nm": half_width(left[:, 3:], uncertain[:, 3:], "Nm, half width on each axis"),
         **{f"force_bias_{axis}_n": combine(bias[:, k].tolist(), "N, TCP axes, raw") for k, axis in enumerate("xyz")},
     }
 

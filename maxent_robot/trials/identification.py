@@ -1,4 +1,4 @@
-"""What the recordings of trials tell about an arm: noise and bias of its sensor, and the friction of the plug.
+"""What the recordings of trials tell of an arm: noise, bias and tare error of its sensor, and the friction of the plug.
 
 Each quantity is estimated trial by trial; what is said of the arm is the median over the trials, with a bootstrap
 interval. What needs a model of the arm's motion (delay, stiffness, damping, joint friction) is fitted by replaying the
@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from maxent_robot.control import rotations
 from maxent_robot.safety.wrench import FILTER_WINDOW_S
+from maxent_robot.skill.observation import OBSERVATION_FIELDS, field_places
 from maxent_robot.trials.arm_log import ArmLog
 
 Array = NDArray[np.float64]
@@ -27,7 +28,8 @@ _SMOOTH_S = 0.05
 _SLIDING_N, _SLIDING_M_S = 3.0, 0.004
 _NEAR_MOUTH_M = 0.004
 _QUANTILE = 80.0
-_FEWEST = 20
+_FEWEST, _FEWEST_FRAMES = 20, 8
+_PLACES = field_places(OBSERVATION_FIELDS)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,48 @@ def wrench_noise(log: ArmLog) -> Array:
         return np.full(6, math.nan)
     spread: Array = np.diff(windows, axis=0)[pairs].std(axis=0) / math.sqrt(2.0)
     return spread
+
+
+def left_by_tare(frames: Array) -> tuple[Array, Array]:
+    """Mean (6,) of the wrench that the policy saw until the plug came near the socket, and the variance of that mean.
+
+    Nothing touches there, so it is what the tare has left: its noise, drift, a tool that weighs other than described.
+
+    Args:
+        frames: (steps, 25) newest frames of a trial.
+
+    Returns:
+        Force [N] and torque [Nm] in socket axes; NaN with fewer than 8 such frames.
+    """
+    near = np.flatnonzero(-frames[:, _PLACES["tcp_position"]][:, 2] < FREE_HEIGHT_M)
+    free = frames[: near[0] if near.size else len(frames)]
+    if len(free) < _FEWEST_FRAMES:
+        return np.full(6, math.nan), np.full(6, math.nan)
+    wrench = np.concatenate([free[:, _PLACES["force"]], free[:, _PLACES["torque"]]], axis=1)
+    return wrench.mean(axis=0), wrench.var(axis=0, ddof=1) / len(wrench)
+
+
+def half_width(means: Array, variances: Array, unit: str, seed: int = 0, resamples: int = 2000) -> Estimate:
+    """Half the width of the uniform distribution about 0 that true means are from, by its second moment.
+
+    Args:
+        means, variances: (trials, axes) means that were measured and the variances of their errors, from
+            `left_by_tare`; a trial with a NaN is left out.
+    """
+    seen = ~np.isnan(means).any(axis=1)
+    moments = (means[seen] ** 2 - variances[seen]).mean(axis=1)
+    if not moments.size:
+        return Estimate(math.nan, math.nan, math.nan, 0, unit)
+    low = high = math.nan
+    if moments.size >= 3:
+        drawn = np.random.default_rng(seed).choice(moments, (resamples, moments.size)).mean(axis=1)
+        low, high = (float(bound) for bound in _half_width(np.percentile(drawn, [2.5, 97.5])))
+    return Estimate(float(_half_width(moments.mean())), low, high, len(moments), unit)
+
+
+def _half_width(moment: ArrayLike) -> Array:
+    width: Array = np.sqrt(3.0 * np.maximum(moment, 0.0))
+    return width
 
 
 # The contact
