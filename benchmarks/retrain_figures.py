@@ -21,7 +21,8 @@ Episodes = dict[str, NDArray[Any]]
 def figures(cells: dict[tuple[str, str], Episodes]) -> dict[str, Any]:
     """Each cell's figures, and of each measure what was lost and what share of it was regained, with 95 % intervals.
 
-    They are over seeds and episodes, both drawn again.
+    They are over seeds and episodes, both drawn again. `of_exactly` is what the identified training regains as a share
+    of what the exact one does, where that is measurable.
 
     Args:
         cells: the same episodes in each, by whom the skills were trained for (usual, identified, exactly) and the arm
@@ -64,13 +65,18 @@ def _loss(values: dict[tuple[str, str], float], drawn: dict[tuple[str, str], NDA
     loss: dict[str, Any] = {"lost": values[usual] - values[hidden], "lost_interval": _interval(losses)}
     if loss["lost_interval"][0] <= 0.0:
         return loss
-    for training in ("identified", "exactly"):
-        cell = (training, "hidden")
+    regained = {training: drawn[training, "hidden"] - drawn[hidden] for training in ("identified", "exactly")}
+    for training, gains in regained.items():
+        gain = values[training, "hidden"] - values[hidden]
         loss[training] = {
-            "regained": values[cell] - values[hidden],
-            "share": (values[cell] - values[hidden]) / loss["lost"],
-            "share_interval": _interval((drawn[cell] - drawn[hidden]) / losses),
+            "regained": gain,
+            "share": gain / loss["lost"],
+            "share_interval": _interval(gains / losses),
         }
+    if _interval(regained["exactly"])[0] > 0.0:
+        identified = loss["identified"]
+        identified["of_exactly"] = identified["regained"] / loss["exactly"]["regained"]
+        identified["of_exactly_interval"] = _interval(regained["identified"] / regained["exactly"])
     return loss
 
 

@@ -179,10 +179,17 @@ def test_what_is_regained_is_a_share_of_what_was_lost_and_nothing_where_nothing_
         assert time[training]["share"] == pytest.approx(share, abs=0.02)
         low, high = time[training]["share_interval"]
         assert low < time[training]["share"] < high
+    assert time["identified"]["of_exactly"] == pytest.approx(0.75, abs=0.02)
+    low, high = time["identified"]["of_exactly_interval"]
+    assert low < time["identified"]["of_exactly"] < high
     assert found["cells"]["usual, hidden"]["seeds"]["median_time_s"] == pytest.approx([2.5] * 3, abs=0.01)
     for name in ("success", "peak_force_p95_n"):
         assert "identified" not in found["measures"][name]
-    assert identify_retrain.page(found).count("nothing was measurably lost") == 4
+    assert identify_retrain.page(found).count("nothing was measurably lost") == 6
+    cells["exactly", "hidden"] = cells["usual", "hidden"]
+    vain = retrain_figures.figures(cells)
+    assert "of_exactly" not in vain["measures"]["median_time_s"]["identified"]
+    assert "| nothing measurable |" in identify_retrain.page(vain)
     cells["usual", "hidden"]["success"][:, :300] = False  # slower than any that came to its end
     assert retrain_figures.figures(cells)["cells"]["usual, hidden"]["median_time_s"] == 10.0
     identify_retrain.plot(found, tmp_path / "retrain.png")
