@@ -25,6 +25,7 @@ from maxent_robot.safety.wrench import FILTER_WINDOW_S, tool_weight, wrench_at_t
 from sim.arm import TORQUE_ACTUATORS, impedance_control, xyzw
 from sim.disturbance import Disturbance, DisturbedArm
 from sim.joint_trajectory import TrajectoryTracker, Waypoint
+from sim.periods import whole_steps
 
 Array = NDArray[np.float64]
 
@@ -91,12 +92,10 @@ class ArmDriver:
         self.controller = controller
         self.period_s = 1.0 / robot.control_rate_hz
         self._task, self._timestep_s = task, timestep_s
-        self._substeps = round(self.period_s / timestep_s)
-        if abs(self._substeps * timestep_s - self.period_s) > 1e-9:
-            raise ConfigError(
-                f"robot '{robot.name}': control_rate_hz is {robot.control_rate_hz:g}; a cycle must be a whole number "
-                f"of physics steps of {timestep_s} s"
-            )
+        rate = f"robot '{robot.name}': control_rate_hz is {robot.control_rate_hz:g}"
+        self._substeps = whole_steps(
+            self.period_s, timestep_s, f"{rate}; a cycle must be a whole number of physics steps of"
+        )
         self._joints = len(robot.joints)
         self._ft_quaternion, self._weight = np.zeros(4), np.zeros(6)
         self._T_tcp_ft = robot.T_ft_tcp().inverse()

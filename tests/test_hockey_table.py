@@ -291,3 +291,5 @@ def test_a_table_without_a_rim_beside_its_goal_is_refused() -> None:
         TableConfig(goal_width_m=1.0)
     with pytest.raises(ConfigError, match=r"control_period_s is 0\.02"):
         TableConfig(target_period_s=0.003)
+    with pytest.raises(ConfigError, match=r"target_period_s is 0\.0025 s; with physics mujoco it must .* 0\.001 s"):
+        MujocoTable(TableConfig(target_period_s=0.0025), 1)

@@ -48,6 +48,19 @@ def test_scenarios_keep_to_their_ranges_and_fill_them() -> None:
     assert abs(np.mean(np.log(factors))) < 0.03
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"control_period_s": 0.03}, r"policy_period_s is 0\.05 s, must be a multiple of control_period_s, 0\.03 s"),
+        ({"timestep_s": 0.003}, r"control_period_s is 0\.01 s, must be a multiple of timestep_s, 0\.003 s"),
+        ({"policy_period_s": 0.01, "control_period_s": 0.05}, r"policy_period_s is 0\.01 s, must be a multiple"),
+    ],
+)
+def test_periods_are_whole_numbers_of_each_other(settings: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        plug_config(**settings)
+
+
 def test_an_episode_is_named_by_its_seed_alone() -> None:
     config = plug_config()
     first = run_episodes(config, "spiral", 6, 3, batch=6)

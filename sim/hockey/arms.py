@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.control.robot import RobotConfig
-from maxent_robot.errors import ConfigError
 from sim.arm import impedance_control
 from sim.hockey.arm_driver import TIMESTEP_S, build_model
+from sim.periods import whole_steps
 
 Array = NDArray[np.float64]
 
@@ -40,12 +40,8 @@ class MalletArms:
         self.task = self._chain.forward(self._home)
         self._model = build_model(robot, self.task)
         self._data = mujoco.MjData(self._model)
-        self._substeps = round(period_s / TIMESTEP_S)
-        if abs(self._substeps * TIMESTEP_S - period_s) > 1e-9:
-            raise ConfigError(
-                f"target_period_s is {period_s:g} s; with physics arms it must be a whole number of physics steps of "
-                f"{TIMESTEP_S} s"
-            )
+        must_be = "with physics arms it must be a whole number of physics steps of"
+        self._substeps = whole_steps(period_s, TIMESTEP_S, f"target_period_s is {period_s:g} s; {must_be}")
         self._rollout = Rollout(nthread=0)
         self._control = np.zeros((n, self._substeps, self._model.nu))
         self._states = np.zeros((n, mujoco.mj_stateSize(self._model, _STATE)))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from maxent_robot.config import setting
 from maxent_robot.errors import ConfigError
+from sim.periods import whole_steps
 
 Range = tuple[float, float]
 
@@ -87,12 +88,11 @@ class TableConfig:
             raise ConfigError(
                 f"goal_width_m is {self.goal_width_m}: the table of {self.width_m} m leaves no rim beside it"
             )
-        periods = self.control_period_s / self.target_period_s
-        if abs(periods - round(periods)) > 1e-9 or round(periods) < 1:
-            raise ConfigError(
-                f"control_period_s is {self.control_period_s}: must be a multiple of target_period_s, "
-                f"{self.target_period_s}"
-            )
+        whole_steps(
+            self.control_period_s,
+            self.target_period_s,
+            f"control_period_s is {self.control_period_s:g} s, must be a multiple of target_period_s,",
+        )
 
     @property
     def touch_m(self) -> float:

@@ -12,6 +12,7 @@ from sim.hockey.config import TableConfig
 from sim.hockey.mallets import move_targets
 from sim.hockey.scene import build_model
 from sim.hockey.state import Array, Happened, Table, TableState
+from sim.periods import whole_steps
 
 _STATE = mujoco.mjtState.mjSTATE_FULLPHYSICS
 _PUCK, _TURN, _MALLETS = slice(0, 2), 2, slice(3, 7)
@@ -24,12 +25,18 @@ class MujocoTable(Table):
         config: of all of them.
         n: how many.
         timestep_s: of the physics; a period of the targets is a multiple of it.
+
+    Raises:
+        ConfigError: it is not.
     """
 
     def __init__(self, config: TableConfig, n: int, timestep_s: float = 0.001) -> None:
         super().__init__(config, n)
         self.model = build_model(config, timestep_s)
-        self._substeps = round(config.target_period_s / timestep_s)
+        must_be = "with physics mujoco it must be a whole number of physics steps of"
+        self._substeps = whole_steps(
+            config.target_period_s, timestep_s, f"target_period_s is {config.target_period_s:g} s; {must_be}"
+        )
         self._data = mujoco.MjData(self.model)
         self._rollout = rollout.Rollout(nthread=0)
         self._physics = np.zeros((n, mujoco.mj_stateSize(self.model, _STATE)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from maxent_robot.config import setting
 from maxent_robot.errors import ConfigError
+from sim.periods import whole_steps
 from sim.plug.connectors import CONNECTOR_NAMES
 from sim.plug.obstacle import ObstacleSetting
 
@@ -116,6 +117,11 @@ class PlugConfig:
     success: Success = setting(Success())
     reward: Reward = setting(Reward())
     obstacle: ObstacleSetting = setting(ObstacleSetting())
+
+    def __post_init__(self) -> None:
+        for longer, shorter in (("policy_period_s", "control_period_s"), ("control_period_s", "timestep_s")):
+            period_s, step_s = getattr(self, longer), getattr(self, shorter)
+            whole_steps(period_s, step_s, f"{longer} is {period_s:g} s, must be a multiple of {shorter},")
 
     @property
     def ticks(self) -> int:
