@@ -34,11 +34,17 @@ from maxent_robot.console.view import (
 from maxent_robot.control import rotations
 from maxent_robot.control.robot import load_robot
 from maxent_robot.errors import ConfigError
-from maxent_robot.trials.operator_desk import Told
+from maxent_robot.trials.operator_desk import PHASES, Told
 
 TOKEN = "a-secret-of-20-signs"
 HERE = {"Host": "127.0.0.1:8080"}
 SAME_SITE = {"Origin": "http://127.0.0.1:8080"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def status(gate: Gate, headers: Mapping[str, str], path: str = "/", websocket: bool = False) -> http.HTTPStatus | None:
@@ -83,6 +89,8 @@ def test_a_token_is_asked_for_and_remembered_by_a_cookie() -> None:
     assert "HttpOnly" in answer.headers["Set-Cookie"]
     cookie = {"Cookie": "other=1; " + answer.headers["Set-Cookie"].partition(";")[0]}
     assert status(gate, lab | cookie) is None
+    for odd in ('prefs={"theme": "dark"}', "flag", "x@y=1"):
+        assert status(gate, lab | {"Cookie": f"{odd}; {cookie['Cookie']}; {odd}"}) is None, "of another page here"
     assert status(gate, lab | cookie | {"Origin": "http://cell:8080"}, websocket=True) is None
     assert status(gate, lab | cookie | {"Origin": "http://evil"}, websocket=True) == http.HTTPStatus.FORBIDDEN
     assert status(gate, lab, websocket=True) == http.HTTPStatus.UNAUTHORIZED
@@ -111,9 +119,7 @@ def test_the_server_asks_the_gate_before_anything_else() -> None:
 
     from maxent_robot.console.server import ConsoleError, open_server
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = open_server("127.0.0.1", port, Gate("127.0.0.1", port))
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
@@ -165,6 +171,31 @@ def test_an_experiment_has_the_arm_to_itself_until_it_rests() -> None:
         assert rests.sampler_is_free
         assert rests.allows(START)
         assert rests.allows(TRIALS_START) == (phase in ("waiting", "paused"))
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_stop_reaches_an_experiment_in_every_phase_and_a_blinded_operator_sees_no_sampler(phase: str) -> None:
+    view = ConsoleView(sampler=SamplerSettings("retry", 1.0), trials=Told(phase))
+    assert view.has_experiment == (phase not in ("finished", "failed"))
+    assert view.shows_sampler
+    assert replace(view, trials=Told(phase, blinded=True)).shows_sampler == (not view.has_experiment)
+    assert not ConsoleView(sampler=view.sampler).has_experiment
+
+
+def test_a_weight_beyond_its_slider_stays_when_another_is_moved() -> None:
+    viser = pytest.importorskip("viser")
+    from maxent_robot.console.page import ConsolePage
+
+    server = viser.ViserServer("127.0.0.1", free_port(), verbose=False)
+    try:
+        page = ConsolePage(server, "arm", lambda _: None, lambda *_: None)
+        settings = SamplerSettings("retry", 1.0, ("first", "second", "third"), (10.0, 1.0, 0.5))
+        page.show(ConsoleView(sampler=settings), 0.0)
+        assert [slider.value for slider in page._weights] == [4.0, 1.0, 0.5]
+        assert page._reweighted(1, 2.0) == [10.0, 2.0, 0.5]
+        assert page._reweighted(2, 3.0) == [10.0, 2.0, 3.0], "also before the policy has answered"
+    finally:
+        server.stop()
 
 
 def test_the_view_says_what_stands_in_the_way() -> None:

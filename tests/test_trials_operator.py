@@ -129,6 +129,22 @@ def test_a_stop_breaks_off_a_trial_or_what_leads_to_it() -> None:
     thread.join(5.0)
 
 
+def test_a_stop_while_the_operator_is_asked_keeps_the_answer_and_the_arm_where_it_is() -> None:
+    desk = OperatorDesk(begin=True)
+    thread, found = meanwhile(lambda: desk.wait_for_answer("is the plug in?"))
+    until(lambda: desk.told.phase == ASKING)
+    assert desk.stop() == (True, "the arm stays where it is after the answer, until the next start")
+    desk.answer(True)
+    thread.join(5.0)
+    assert found == [True]
+    with pytest.raises(OperatorStopError):
+        desk.check()
+    thread, _ = meanwhile(desk.wait_to_begin)
+    until(lambda: desk.told.prompt == "start the next trial")
+    desk.quit()
+    thread.join(5.0)
+
+
 def test_whoever_waits_is_woken_when_the_node_ends() -> None:
     desk = OperatorDesk()
     waits = (desk.wait_to_begin, lambda: desk.wait_for_acknowledgement("x"), lambda: desk.wait_for_answer("x"))

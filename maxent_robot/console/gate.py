@@ -11,7 +11,6 @@ import http
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
 from maxent_robot.errors import ConfigError
@@ -95,11 +94,9 @@ class Gate:
         return hmac.compare_digest(shown.encode(), self._token.encode())
 
     def _from_cookie(self, header: str) -> str:
-        try:
-            morsel = SimpleCookie(header).get(self._cookie)
-        except CookieError:
-            return ""
-        return "" if morsel is None else morsel.value
+        # By hand: `http.cookies` drops all of a header in which another cookie of this host is odd.
+        pairs = (pair.partition("=") for pair in header.split(";"))
+        return next((value.strip() for name, _, value in pairs if name.strip() == self._cookie), "")
 
 
 def _name(address: str) -> str:

@@ -69,6 +69,7 @@ class ConsolePage:
         self._buttons: dict[str, Any] = {}
         self._shown_sampler: SamplerSettings | None = None
         self._weights: list[Any] = []
+        self._wanted_weights: list[float] = []
         self._forces = ForcePlot()
         gui = self._gui
         gui.configure_theme(show_logo=False, show_share_button=False, control_width="large")
@@ -103,7 +104,7 @@ class ConsolePage:
         self._show_trials(view.trials)
 
     def _show_sampler(self, view: ConsoleView) -> None:
-        _put(self._sampler, "visible", view.sampler is not None)
+        _put(self._sampler, "visible", view.shows_sampler)
         policy, settings = view.policy, view.sampler
         if policy is not None and not policy.problem:
             numbers = f"temperature in use {policy.temperature:.2f}, latency {policy.latency_ms:.1f} ms"
@@ -133,7 +134,8 @@ class ConsolePage:
             for slider in self._weights:
                 slider.remove()
             with self._sampler:
-                self._weights = [self._weight(label) for label in self._labels(settings)]
+                self._weights = [self._weight(place, label) for place, label in enumerate(self._labels(settings))]
+        self._wanted_weights = list(settings.weights)
         for slider, weight in zip(self._weights, settings.weights, strict=False):
             _put(slider, "value", min(weight, WEIGHT_MAX))
 
@@ -186,13 +188,15 @@ class ConsolePage:
             lambda event: self._changed(event, TEMPERATURE, lambda: float(self._temperature.value))
         )
 
-    def _weight(self, label: str) -> Any:
+    def _weight(self, place: int, label: str) -> Any:
         slider = self._gui.add_slider(label, 0.0, WEIGHT_MAX, WEIGHT_STEP, 1.0)
-        slider.on_update(lambda event: self._changed(event, WEIGHTS, self._all_weights))
+        slider.on_update(lambda event: self._changed(event, WEIGHTS, lambda: self._reweighted(place, slider.value)))
         return slider
 
-    def _all_weights(self) -> list[float]:
-        return [float(slider.value) for slider in self._weights]
+    def _reweighted(self, place: int, weight: float) -> list[float]:
+        """All weights with one of them changed; the others as they are, also beyond the end of their sliders."""
+        self._wanted_weights[place] = float(weight)
+        return list(self._wanted_weights)
 
     def _changed(self, event: Any, name: str, value: Callable[[], Any]) -> None:
         if event.client is not None:  # else it was put there by `show`

@@ -10,6 +10,8 @@ from maxent_robot.trials.operator_desk import (
     ACKNOWLEDGE,
     ASKING,
     CLEARING,
+    FAILED,
+    FINISHED,
     PAUSED,
     PREPARING,
     RUNNING,
@@ -112,6 +114,17 @@ class ConsoleView:
     def experiment_moves(self) -> bool:
         """Whether an experiment has the arm, so that the operator stops, pauses, acknowledges and answers only."""
         return self.trials is not None and not self.trials.at_rest
+
+    @property
+    def has_experiment(self) -> bool:
+        """Whether there is an experiment that a stop has to hold back, whatever it is doing."""
+        return self.trials is not None and self.trials.phase not in (FINISHED, FAILED)
+
+    @property
+    def shows_sampler(self) -> bool:
+        """Whether the sampler may be seen: not where it would tell a blinded operator which condition it is."""
+        is_blinded = self.has_experiment and self.trials is not None and self.trials.blinded
+        return self.sampler is not None and not is_blinded
 
     @property
     def sampler_is_free(self) -> bool:

@@ -164,8 +164,8 @@ class ConsoleNode(ManagedNode):
                 self._change(kind, value)
                 continue
             self._ask(value)
-            if value == STOP and self._view.allows(TRIALS_STOP):
-                self._ask(TRIALS_STOP)
+            if value == STOP and self._view.has_experiment:  # in every phase: what is shown may be late
+                self._call(TRIALS_STOP)
 
     def _change(self, name: str, value: Any) -> None:
         if self._view.sampler_is_free:
@@ -176,7 +176,10 @@ class ConsoleNode(ManagedNode):
     def _ask(self, request: str) -> None:
         if not self._view.allows(request):
             self._say(f"{request}: not in this state")
-            return
+        else:
+            self._call(request)
+
+    def _call(self, request: str) -> None:
         if request in ANSWERS:
             client, message = self._answer_client, SetBool.Request(data=ANSWERS[request])
         else:

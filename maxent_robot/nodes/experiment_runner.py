@@ -90,6 +90,7 @@ class ExperimentRunner:
         self._runner = TrialRunner(node, robot, lifecycle, setup, told=desk.decided)
         self._context_publisher = node.create_publisher(String, CONTEXT_TOPIC, LATCHED)
         self._recording = TrialRecording(node, files, ledger)
+        desk.tell(blinded=self._experiment.blinded)
 
     def run(self) -> str:
         """Run to the end of the experiment; why it has ended.
@@ -186,6 +187,7 @@ class ExperimentRunner:
                 f"trial {result.trial} ended by {result.outcome}: remove the cause, then acknowledge; the arm will move"
             )
         self._desk.tell(phase=CLEARING)
+        self._desk.check()
         self._runner.moves.clear()
 
     def _recover(self) -> None:

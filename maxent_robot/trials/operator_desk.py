@@ -14,6 +14,8 @@ WAITING, PAUSED, PREPARING, RUNNING = "waiting", "paused", "preparing", "running
 ACKNOWLEDGE, ASKING, CLEARING, FINISHED, FAILED = "acknowledge", "asking", "clearing", "finished", "failed"
 PHASES = (WAITING, PAUSED, PREPARING, RUNNING, ACKNOWLEDGE, ASKING, CLEARING, FINISHED, FAILED)
 
+_ENDED = "the experiment is ended from outside"
+
 
 class ExperimentEnded(Exception):  # noqa: N818  no error, so what handles errors lets it through
     """The node that runs the experiment is to stop."""
@@ -37,6 +39,7 @@ class Told:
         time_s, depth_m, force_n: of the trial under way.
         counts: by label, (inserted, tried).
         reason: why the experiment has ended, or failed.
+        blinded: whether the operator is not to know the condition.
     """
 
     phase: str = WAITING
@@ -52,6 +55,7 @@ class Told:
     force_n: float = 0.0
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     reason: str = ""
+    blinded: bool = False
 
     @property
     def at_rest(self) -> bool:
@@ -101,6 +105,9 @@ class OperatorDesk:
             if self._told.phase in (PREPARING, CLEARING):
                 self._halted = True
                 return True, "the arm is stopped; the trial is attempted again at the next start"
+            if self._told.phase == ASKING:
+                self._halted = True
+                return True, "the arm stays where it is after the answer, until the next start"
             return True, "no trial is under way; none begins before the next start"
 
     def acknowledge(self) -> tuple[bool, str]:
@@ -167,14 +174,15 @@ class OperatorDesk:
         self.check()
 
     def wait_for_answer(self, prompt: str) -> bool:
-        """Wait for `answer`; whether the plug is in."""
+        """Wait for `answer`; whether the plug is in. The answer counts, and a stop meanwhile is for the next `check`."""
         with self._condition:
             self._told = replace(self._told, phase=ASKING, prompt=prompt)
             while self._answer is None and not self._quits:
                 self._condition.wait()
             self._told = replace(self._told, prompt="")
-        self.check()
-        return bool(self._answer)
+            if self._quits:
+                raise ExperimentEnded(_ENDED)
+            return bool(self._answer)
 
     def quit(self) -> None:
         """Have the runner end: whoever waits, and whoever checks, gets an `ExperimentEnded`."""
@@ -186,7 +194,7 @@ class OperatorDesk:
         """Raise ExperimentEnded if the runner is to end, OperatorStopError, once, if the operator stopped it."""
         with self._condition:
             if self._quits:
-                raise ExperimentEnded("the experiment is ended from outside")
+                raise ExperimentEnded(_ENDED)
             halted, self._halted = self._halted, False
         if halted:
             raise OperatorStopError("stopped by the operator")
