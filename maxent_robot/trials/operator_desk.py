@@ -174,7 +174,7 @@ class OperatorDesk:
         self.check()
 
     def wait_for_answer(self, prompt: str) -> bool:
-        """Wait for `answer`; whether the plug is in. The answer counts, and a stop meanwhile is for the next `check`."""
+        """Wait for `answer`; whether the plug is in. The answer counts; a stop meanwhile is for the next `check`."""
         with self._condition:
             self._told = replace(self._told, phase=ASKING, prompt=prompt)
             while self._answer is None and not self._quits:
