@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("mcap_ros2")
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from rclpy.serialization import serialize_message
 from std_msgs.msg import Float32MultiArray, String
 from test_trials_experiment_report import PROTOCOL, make_experiment, text_of
@@ -67,7 +68,10 @@ def test_the_channel_that_has_drifted_is_named_first() -> None:
 
 
 def record(files: ExperimentFiles, shift: float) -> None:
-    """A recording of each trial in which the newest frame reads 1, 2, ..., and the force is off by `shift`."""
+    """A recording of each trial in which the newest frame reads 1, 2, ..., and the force is off by `shift`.
+
+    Before and after the policy has the arm, it sees something else.
+    """
     frame = np.arange(FRAME_SIZE, dtype=float)
     frame[8] += shift
     with files.open_ledger() as ledger:
@@ -75,11 +79,28 @@ def record(files: ExperimentFiles, shift: float) -> None:
             with McapWriter(files.recording(number, result.attempt)) as writer:
                 writer.add_topic("/cell/policy/observation", "std_msgs/msg/Float32MultiArray")
                 writer.add_topic("/cell/other", "std_msgs/msg/String")
-                for step in range(STEPS):
-                    stacked = np.concatenate([np.full(OBSERVATION_SIZE - FRAME_SIZE, -99.0), frame + 0.01 * step])
+                writer.add_topic("/cell/supervisor/state", "diagnostic_msgs/msg/DiagnosticStatus")
+
+                def see(time: int, seen: np.ndarray, writer: McapWriter = writer) -> None:
+                    stacked = np.concatenate([np.full(OBSERVATION_SIZE - FRAME_SIZE, -99.0), seen])
                     data = serialize_message(Float32MultiArray(data=stacked.astype(np.float32)))
-                    writer.write("/cell/policy/observation", data, step, 10 * step)
+                    writer.write("/cell/policy/observation", data, time, 10 * time)
+
+                def tell(state: str, source: str, writer: McapWriter = writer) -> None:
+                    values = [KeyValue(key="force_n", value="1"), KeyValue(key="source", value=source)]
+                    message = DiagnosticStatus(message=state, values=values)
+                    writer.write("/cell/supervisor/state", serialize_message(message), 0, 0)
+
+                see(0, frame + 7.0)
+                for state, source in (("RUNNING", "move"), ("ARMED", "hold")):
+                    tell(state, source)
+                    see(0, frame + 7.0)
+                for step in range(STEPS):
+                    tell("RAMPING" if step < 2 else "RUNNING", "policy")
+                    see(step, frame + 0.01 * step)
                     writer.write("/cell/other", serialize_message(String(data="x")), step, step)
+                tell("HOLD", "hold")
+                see(STEPS, frame + 7.0)
 
 
 def test_the_report_shows_the_gap_beside_a_simulation(tmp_path: Path) -> None:
@@ -107,7 +128,7 @@ def test_recordings_are_read_by_topic_in_any_namespace_and_mistakes_are_named(tm
     assert newest_frames(path).shape == (STEPS, FRAME_SIZE)
     np.testing.assert_allclose(newest_frames(path)[3], np.arange(FRAME_SIZE) + 0.03, atol=1e-5)
     times = [time for _, time, _ in decoded_messages(path, ["policy/observation"])]
-    assert times == [10 * step for step in range(STEPS)]
+    assert times == [0, 0, 0, *(10 * step for step in range(STEPS + 1))]
     broken = tmp_path / "broken.mcap"
     broken.write_bytes(b"nothing of the kind, but long enough to be looked at")
     with pytest.raises(RecordingError, match=r"broken.mcap: not a recording"):

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maxent_robot.safety.state_machine import MOVING_NAMES
 from maxent_robot.skill.observation import FRAME_SIZE, OBSERVATION_SIZE
 from maxent_robot.trials.mcap_writer import RecordingError
 
-OBSERVATION_TOPIC = "policy/observation"
+OBSERVATION_TOPIC, STATE_TOPIC = "policy/observation", "supervisor/state"
 
 
 def decoded_messages(path: Path, topics: Sequence[str]) -> Iterator[tuple[str, int, Any]]:
@@ -47,14 +48,18 @@ def decoded_messages(path: Path, topics: Sequence[str]) -> Iterator[tuple[str, i
 
 
 def newest_frames(path: Path) -> NDArray[np.float64]:
-    """What the policy saw in a trial, (steps, 25) in SI units: the newest frame of each stacked observation.
+    """What the policy saw while it moved the arm, (steps, 25) in SI units: the newest frame of each observation.
+
+    It looks on at all else too: the way to the start, the tare, the way out, and while somebody is waited for.
 
     Raises:
         RecordingError: see `decoded_messages`.
     """
-    rows = [
-        np.asarray(message.data[OBSERVATION_SIZE - FRAME_SIZE : OBSERVATION_SIZE], dtype=np.float64)
-        for _, _, message in decoded_messages(path, [OBSERVATION_TOPIC])
-        if len(message.data) >= OBSERVATION_SIZE
-    ]
+    rows, acts = [], False
+    for topic, _, message in decoded_messages(path, [OBSERVATION_TOPIC, STATE_TOPIC]):
+        if topic == STATE_TOPIC:
+            source = next((pair.value for pair in message.values if pair.key == "source"), "")
+            acts = message.message in MOVING_NAMES and source == "policy"
+        elif acts and len(message.data) >= OBSERVATION_SIZE:
+            rows.append(np.asarray(message.data[OBSERVATION_SIZE - FRAME_SIZE : OBSERVATION_SIZE], dtype=np.float64))
     return np.array(rows).reshape(-1, FRAME_SIZE)
