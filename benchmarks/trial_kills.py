@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,10 @@ POLL_S = 0.05
 class Session:
     """`maxent-robot trials run`, started again whenever it has been killed."""
 
-    def __init__(self, protocol: Path, output: Path) -> None:
+    def __init__(self, protocol: Path, output: Path, words: Sequence[str] = ()) -> None:
+        """`words`: further ones of the command."""
         self._words = [sys.executable, "-m", "maxent_robot.cli.main", "trials", "run", str(protocol)]
-        self._words += ["--output", str(output)]
+        self._words += ["--output", str(output), *words]
         self.log = output.parent / "session.log"
         self.starts = 0
         self.start()

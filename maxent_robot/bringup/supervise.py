@@ -11,13 +11,13 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO
 
-from maxent_robot.bringup.graph import NodeProcess
+from maxent_robot.bringup.graph import NodeProcess, ParameterValue
 from maxent_robot.errors import MaxentRobotError
 
 STOP_STEPS = ((signal.SIGINT, 5.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 2.0))
@@ -100,15 +100,16 @@ class ProcessGroup:
         for process in self.processes:
             self._start(process)
 
-    def restart(self, name: str) -> None:
-        """Start a process again that has ended.
+    def restart(self, name: str, overrides: Mapping[str, ParameterValue] | None = None) -> None:
+        """Start a process again that has ended, with other parameters where some are given.
 
         Raises:
             BringupError: it can't be started.
         """
         self._readers[name].join(timeout=1.0)
         _close_streams(self._children[name])
-        self._start(next(process for process in self.processes if process.name == name))
+        process = next(process for process in self.processes if process.name == name)
+        self._start(replace(process, overrides={**process.overrides, **(overrides or {})}))
 
     def ended(self) -> dict[str, str]:
         """Why each process has ended that has: its exit status and the last error it printed, by name."""

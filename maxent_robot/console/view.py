@@ -135,6 +135,8 @@ class ConsoleView:
         """Whether a request makes sense now; whoever it goes to has the last word. A stop always does."""
         if request == STOP:
             return True
+        if request in ANSWERS and not (self.trials is not None and self.trials.judges):
+            return False
         if request in _TRIALS_REQUESTS:
             return self.trials is not None and self.trials.phase in _TRIALS_REQUESTS[request]
         state = "" if self.supervisor is None else self.supervisor.state

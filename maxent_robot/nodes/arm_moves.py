@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from maxent_robot.control.pose import Pose
 from maxent_robot.nodes.supervisor_client import SupervisorClient
 from maxent_robot.nodes.trial_node import TrialNode
-from maxent_robot.nodes.waiting_node import TrialError
+from maxent_robot.nodes.waiting_node import POLL_PERIOD_S, TrialError
+from maxent_robot.safety.state_machine import STOPPED_NAMES
+from maxent_robot.trials.outcome import OPERATOR_STOP
 from maxent_robot.trials.protocol import insertion_coordinates, pose_error, retreat
 
 RETREAT_M = 0.04
@@ -27,24 +31,28 @@ class ArmMoves:
     Args:
         node: that sees it.
         supervisor: that is asked.
+        consent: called with the fault, or `OPERATOR_STOP`, where the supervisor has stopped a move, before the arm is
+            made ready again.
     """
 
-    def __init__(self, node: TrialNode, supervisor: SupervisorClient) -> None:
-        self._node, self._supervisor = node, supervisor
+    def __init__(self, node: TrialNode, supervisor: SupervisorClient, consent: Callable[[str], None]) -> None:
+        self._node, self._supervisor, self._consent = node, supervisor, consent
 
     def go(self, goal: Pose) -> None:
-        """Move to T_base_goal, making ready again after a fault on the way.
+        """Move to T_base_goal; where it was stopped on the way, again, with consent.
 
         Raises:
             TrialError: it does not get there.
         """
-        outcome = ""
-        for _ in range(_MOVES):
-            self._supervisor.make_ready()
-            outcome = self.near(goal)
+        self._supervisor.make_ready()
+        outcome = self.near(goal)
+        for _ in range(_MOVES - 1):
             if not outcome:
                 return
-        raise TrialError(f"supervisor/move_target: {outcome}")
+            self._make_ready_again()
+            outcome = self.near(goal)
+        if outcome:
+            raise TrialError(f"supervisor/move_target: {outcome}")
 
     def near(self, goal: Pose) -> str:
         """Move once; an empty string when the arm is then at the goal or near it, otherwise why not."""
@@ -76,8 +84,15 @@ class ArmMoves:
         for axis in _ROCKING:
             if not outcome:
                 return
-            self._supervisor.make_ready()
+            self._make_ready_again()
             turn = Pose.from_rotvec(np.zeros(3), _ROCKING_RAD * np.array(axis))
             outcome = self.near(retreat(self._node.tcp @ turn, socket, RETREAT_M))
         if outcome:
             raise TrialError(f"supervisor/move_target: the plug does not come out: {outcome}")
+
+    def _make_ready_again(self) -> None:
+        """After a move that did not get there: by itself, or because the supervisor has stopped it."""
+        self._node.pause(5 * POLL_PERIOD_S)
+        if self._node.supervisor.state in STOPPED_NAMES:
+            self._consent(self._node.supervisor.fault or OPERATOR_STOP)
+        self._supervisor.make_ready()

@@ -39,7 +39,15 @@ from maxent_robot.trials.operator_desk import (
     OperatorDesk,
     OperatorStopError,
 )
-from maxent_robot.trials.outcome import FORCE_STOP, JAM, OPERATOR, SUCCESS, TIMEOUT, TrialResult
+from maxent_robot.trials.outcome import (
+    FORCE_STOP,
+    JAM,
+    OPERATOR,
+    OPERATOR_STOP,
+    SUCCESS,
+    TIMEOUT,
+    TrialResult,
+)
 from maxent_robot.trials.protocol import TrialPlan
 from maxent_robot.trials.schedule import ScheduledTrial, why_it_ends
 from maxent_robot.trials.series import TrialSeries
@@ -48,6 +56,11 @@ CONTEXT_TOPIC = "trials/context"
 ACTIVE_TIMEOUT_S = 60.0
 RETRY_PAUSE_S = 1.0
 GHOST_TIMEOUT_S = 40.0
+
+
+def acknowledged(result: TrialResult) -> str:
+    """What the ledger says once the operator has acknowledged an outcome."""
+    return f"trial {result.trial}, attempt {result.attempt}: {result.outcome} was acknowledged"
 
 
 class NodeLifecycle(SkillSwitch, Protocol):
@@ -87,7 +100,8 @@ class ExperimentRunner:
         self._node, self._lifecycle, self._files, self._ledger = node, lifecycle, files, ledger
         self._bundles, self._desk, self._log = bundles, desk, log
         self._experiment: Experiment = ledger.experiment
-        self._runner = TrialRunner(node, robot, lifecycle, setup, told=desk.decided)
+        self._runner = TrialRunner(node, robot, lifecycle, setup, told=desk.decided, consent=self._consent)
+        self._asks = ledger.experiment.after_fault == "acknowledge"
         self._context_publisher = node.create_publisher(String, CONTEXT_TOPIC, LATCHED)
         self._recording = TrialRecording(node, files, ledger)
         desk.tell(blinded=self._experiment.blinded)
@@ -108,6 +122,7 @@ class ExperimentRunner:
                 trial = ledger.next_trial()
                 assert trial is not None, "an experiment without trials left has ended"
                 desk.wait_to_begin()
+                self._settle()
                 clear = self._trial(trial, clear)
         except ExperimentEnded:
             self._leave()
@@ -135,6 +150,7 @@ class ExperimentRunner:
             self._note(f"trial {trial.number}, attempt {attempt} was interrupted: {error}")
             self._halt()
             return False
+        desk.tell(phase=CLEARING)
         self._files.write_series(trial.number, attempt, series)
         ledger.end(result)
         self._files.write_table(ledger)
@@ -181,14 +197,42 @@ class ExperimentRunner:
 
     def _after(self, result: TrialResult) -> None:
         """What follows an outcome: after a fault or a stop the operator's word, then the way out of the socket."""
-        asks = self._experiment.after_fault == "acknowledge"
-        if result.outcome == OPERATOR or (asks and (result.fault or result.outcome == FORCE_STOP)):
-            self._desk.wait_for_acknowledgement(
-                f"trial {result.trial} ended by {result.outcome}: remove the cause, then acknowledge; the arm will move"
-            )
+        if self._needs_word(result) or self._desk.decided() == OPERATOR:
+            self._take_word(result)
         self._desk.tell(phase=CLEARING)
         self._desk.check()
         self._runner.moves.clear()
+
+    def _needs_word(self, result: TrialResult) -> bool:
+        """Whether nothing moves after this outcome before the operator has acknowledged it."""
+        return result.outcome == OPERATOR or bool(self._asks and (result.fault or result.outcome == FORCE_STOP))
+
+    def _take_word(self, result: TrialResult) -> None:
+        """Wait for the acknowledgement of an outcome, and note it, so that whoever goes on knows of it."""
+        self._desk.wait_for_acknowledgement(
+            f"trial {result.trial} ended by {result.outcome}: remove the cause, then acknowledge; the arm will move"
+        )
+        self._note(acknowledged(result))
+
+    def _settle(self) -> None:
+        """Ask for the word that was due when the runner before this one ended."""
+        result = next(reversed(self._ledger.results.values()), None)
+        trial = self._ledger.next_trial()
+        if result is None or trial is None or trial.number in self._ledger.attempts:
+            return
+        noted = any(text == acknowledged(result) for _, text in self._ledger.notes)
+        if self._needs_word(result) and not noted:
+            self._take_word(result)
+            self._desk.tell(phase=PREPARING)
+
+    def _consent(self, reason: str) -> None:
+        """Wait for the operator's word where a move was stopped on its way."""
+        if reason == OPERATOR_STOP or self._asks:
+            phase = self._desk.told.phase
+            self._desk.wait_for_acknowledgement(
+                f"the arm was stopped on its way ({reason}): remove the cause, then acknowledge; the arm will move"
+            )
+            self._desk.tell(phase=phase)
 
     def _recover(self) -> None:
         """Stop whatever still runs, and clear the socket, as if a trial had just ended."""

@@ -17,6 +17,7 @@ from maxent_robot.nodes.arm_moves import ArmMoves
 from maxent_robot.nodes.supervisor_client import READY_TIMEOUT_S, SupervisorClient
 from maxent_robot.nodes.trial_node import TrialNode
 from maxent_robot.nodes.waiting_node import POLL_PERIOD_S, TrialError
+from maxent_robot.safety.state_machine import STOPPED_NAMES
 from maxent_robot.safety.wrench import WrenchFilter
 from maxent_robot.trials.outcome import OPERATOR_STOP, InsertionJudge, SuccessCriterion, TrialResult
 from maxent_robot.trials.protocol import (
@@ -73,15 +74,17 @@ class TrialRunner:
         setup: TrialSetup,
         loaded_skill: str = "",
         told: Callable[[], str | None] = lambda: None,
+        consent: Callable[[str], None] = lambda reason: None,
     ) -> None:
         """
         Args:
             loaded_skill: what the policy node runs already, as in the plans.
             told: an outcome that the operator has decided on, asked while a trial runs.
+            consent: see `ArmMoves`.
         """
         self._node = node
         self.supervisor = SupervisorClient(node, lambda: node.supervisor, SUPERVISOR)
-        self.moves = ArmMoves(node, self.supervisor)
+        self.moves = ArmMoves(node, self.supervisor, consent)
         self._lifecycle = lifecycle
         self._setup = setup
         self._filter = WrenchFilter(robot.tool.mass, robot.tool.center_of_mass, setup.criterion.force_window_s)
@@ -249,7 +252,7 @@ class TrialRunner:
                 progress(time_s, depth, force)
             if (told := self._told()) is not None:
                 judge.decide(told, time_s)
-            if node.supervisor.state in ("STOPPING", "HOLD", "FAULT"):
+            if node.supervisor.state in STOPPED_NAMES:
                 judge.fault(node.supervisor.fault or OPERATOR_STOP, time_s)
             if time.monotonic() - last_sample_s > STILL_WITHOUT_SAMPLES_S:
                 raise TrialError(f"{ARM}/insertion: nothing received for {STILL_WITHOUT_SAMPLES_S:g} s")

@@ -40,7 +40,7 @@ def trials_status(message: DiagnosticStatus) -> Told:
         depth_m=diagnostic_number(values, "depth_m"),
         force_n=diagnostic_number(values, "force_n"),
         reason=values.get("reason", ""),
-        blinded=values.get("blinded") == str(True),
+        **{name: values.get(name) == str(True) for name in ("blinded", "judges", "pauses")},
         counts={
             key.removeprefix(_INSERTED): (int(inserted), int(tried))
             for key, value in values.items()

@@ -74,7 +74,8 @@ class TrialsNode(ManagedNode):
         self._setup = self._make_setup(self._experiment, self._bundles)
         self._stack.enter_context(locked(self._files.directory))
         self._ledger = self._stack.enter_context(self._files.open_ledger())
-        self._desk = OperatorDesk(begin=bool(self.get_parameter("begin").value))
+        begin, judges = bool(self.get_parameter("begin").value), self._experiment.judge == "operator"
+        self._desk = OperatorDesk(begin, judges)
         self._state_publisher = self.make_publisher(DiagnosticStatus, TRIALS_STATE, LATCHED)
         self._result_publisher = self.make_publisher(String, TRIALS_RESULT, LATCHED)
         for name in ("start", "pause", "stop", "acknowledge"):

@@ -41,6 +41,9 @@ MOVING = frozenset({State.RAMPING, State.RUNNING, State.DEGRADED})
 MOVING_NAMES = frozenset(state.value for state in MOVING)
 """The same as messages name them."""
 
+STOPPED_NAMES = frozenset(state.value for state in (State.STOPPING, State.HOLD, State.FAULT))
+"""Those in which the arm was stopped, or is being stopped, and does not go on by itself."""
+
 COMMANDING = MOVING | {State.ARMED, State.STOPPING, State.HOLD, State.FAULT}
 """A target is sent to the arm."""
 

@@ -40,6 +40,8 @@ class Told:
         counts: by label, (inserted, tried).
         reason: why the experiment has ended, or failed.
         blinded: whether the operator is not to know the condition.
+        judges: whether it is the operator who says that a plug is in.
+        pauses: whether no further trial begins before the next start.
     """
 
     phase: str = WAITING
@@ -56,6 +58,8 @@ class Told:
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     reason: str = ""
     blinded: bool = False
+    judges: bool = True
+    pauses: bool = False
 
     @property
     def at_rest(self) -> bool:
@@ -66,13 +70,17 @@ class Told:
 class OperatorDesk:
     """Requests are refused with a reason where they make no sense; whoever waits for one is woken by it."""
 
-    def __init__(self, begin: bool = False) -> None:
-        """`begin`: without waiting for `start`."""
+    def __init__(self, begin: bool = False, judges: bool = True) -> None:
+        """
+        Args:
+            begin: without waiting for `start`.
+            judges: whether it is the operator who says that a plug is in.
+        """
         self._condition = threading.Condition()
         self._goes_on, self._quits = begin, False
         self._acknowledged, self._stopped, self._halted = False, False, False
         self._answer: bool | None = None
-        self._told = Told()
+        self._told = Told(judges=judges)
 
     # The operator
 
@@ -122,6 +130,8 @@ class OperatorDesk:
     def answer(self, inserted: bool) -> tuple[bool, str]:
         """Whether the plug is in, where the operator is the judge."""
         with self._condition:
+            if not self._told.judges:
+                return False, "the operator is not the judge of this experiment: its protocol says who is"
             if self._told.phase not in (RUNNING, ASKING):
                 return False, f"nothing is to be judged: the phase is {self._told.phase}"
             self._answer = inserted
@@ -134,7 +144,7 @@ class OperatorDesk:
     def told(self) -> Told:
         """What was told last."""
         with self._condition:
-            return self._told
+            return replace(self._told, pauses=not self._goes_on)
 
     def tell(self, **changes: Any) -> None:
         """Change what is told."""
@@ -161,6 +171,7 @@ class OperatorDesk:
                 self._told = replace(self._told, phase=phase, prompt="start the next trial")
                 self._condition.wait()
             self._told = replace(self._told, prompt="")
+            self._halted = False  # nothing is under way that a stop was for
         self.check()
 
     def wait_for_acknowledgement(self, prompt: str) -> None:

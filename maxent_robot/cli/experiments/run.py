@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from maxent_robot.trials.experiment_files import ExperimentFiles
     from maxent_robot.trials.operator_desk import Told
 
-REVIVED = ("policy", "recorder", "console", "trials")
+RUNNER = "trials"
+REVIVED = ("policy", "recorder", "console", RUNNER)
 """Processes that are started again when they die; the others end the session."""
 LOCK_TIMEOUT_S = 15.0
 POLL_PERIOD_S = 0.1
@@ -168,7 +169,7 @@ def _graph(
     if any(node.name == "sim_arm" for node in config.nodes):
         overrides["sim_arm"] = {"scenario_seed": first.seed, **experiment.arm}
     directory = str(files.directory.resolve())
-    runner = NodeProcess("trials", "trials_node", {"directory": directory, "begin": begin})
+    runner = NodeProcess(RUNNER, "trials_node", {"directory": directory, "begin": begin})
     graph = [NodeProcess("recorder", "recorder_node"), *processes(config, experiment.robot, overrides)]
     if console_port is not None:
         graph.append(NodeProcess("console", "console_node", {"robot": experiment.robot, "port": console_port}))
@@ -232,7 +233,8 @@ def _follow(running: Rehearsal) -> str:
             node.poll()
             for name, reason in running.group.ended().items():
                 status.say(f"{name}: {reason}; it is started again")
-                running.group.restart(name)
+                # One that was paused, or waits for a start, is not to move the arm because its process has died.
+                running.group.restart(name, {"begin": False} if name == RUNNER and told.pauses else None)
                 with contextlib.suppress(MaxentRobotError):
                     running.manager.bring_up([name])
             time.sleep(POLL_PERIOD_S)
