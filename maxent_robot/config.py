@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
+import itertools
 import math
 import os
 import types
@@ -44,6 +45,7 @@ class Rule:
     maximum: float | None = None
     choices: tuple[Any, ...] | None = None
     doc: str = ""
+    rising: bool = False
 
     def allowed(self) -> str:
         """Return the range or the choices as text, or an empty string."""
@@ -67,6 +69,7 @@ def setting(
     maximum: float | None = None,
     choices: Sequence[Any] | None = None,
     doc: str = "",
+    rising: bool = False,
 ) -> Any:
     """Declare a field of a schema.
 
@@ -77,8 +80,9 @@ def setting(
         maximum: largest allowed number, inclusive.
         choices: the only allowed values.
         doc: what the value means, in a line.
+        rising: whether none of a list may be less than the one before it, as in a range.
     """
-    rule = Rule(unit, minimum, maximum, None if choices is None else tuple(choices), doc)
+    rule = Rule(unit, minimum, maximum, None if choices is None else tuple(choices), doc, rising)
     metadata = {_KEY: rule}
     if default is dataclasses.MISSING:
         return dataclasses.field(metadata=metadata)
@@ -192,7 +196,10 @@ def _read_tuple(value: Any, arguments: tuple[Any, ...], rule: Rule, place: _Plac
         kinds = arguments
     if len(value) != len(kinds):
         raise place.error(f"{_show(value)} has {len(value)} items, must have {len(kinds)}")
-    return tuple(_read(item, kinds[i], rule, place.inside(i)) for i, item in enumerate(value))
+    read = tuple(_read(item, kinds[i], rule, place.inside(i)) for i, item in enumerate(value))
+    if rule.rising and any(after < before for before, after in itertools.pairwise(read)):
+        raise place.error(f"{_show(value)} falls: the first of a range must not be more than the second")
+    return read
 
 
 def _read_mapping(value: Any, kind: Any, rule: Rule, place: _Place) -> dict[str, Any]:

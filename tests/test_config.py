@@ -38,6 +38,7 @@ class Outer:
     many: tuple[Inner, ...] = setting(())
     weights: tuple[float, ...] = setting((), minimum=-1.0)
     limit: float | None = setting(None)
+    span: tuple[float, float] = setting((0.0, 1.0), rising=True)
     scales: Mapping[str, float] = setting({})
     notes: Mapping[str, Any] = setting({})
 
@@ -96,6 +97,10 @@ def test_nested_values_are_read_into_their_schema() -> None:
         ({"inner": 3}, "cell.yaml: inner: 3 is not a mapping"),
         ({"inner": None}, "cell.yaml: inner: None is not a mapping"),
         ({"many": [{}, {"mode": 1}]}, "cell.yaml: many[1].mode: 1 is not allowed"),
+        (
+            {"span": [0.5, 0.1]},
+            "cell.yaml: span: [0.5, 0.1] falls: the first of a range must not be more than the second",
+        ),
         ({"weights": [0, -2]}, "cell.yaml: weights[1]: -2.0 is too small (allowed: at least -1)"),
         ({"limit": "1"}, "cell.yaml: limit: '1' is not a number"),
         ({"scales": {"a": "b"}}, "cell.yaml: scales.a: 'b' is not a number"),

@@ -7,7 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from maxent_robot.trials import sequential
 from maxent_robot.trials.comparison import paired_difference
+from maxent_robot.trials.experiment_figures import time_to_insertion
+from maxent_robot.trials.outcome import SuccessCriterion, TrialResult
 from maxent_robot.trials.power import (
     Discordance,
     discordance,
@@ -65,6 +68,25 @@ def test_a_failure_is_slower_than_any_success_and_two_of_them_are_a_tie() -> Non
 def test_differences_that_are_all_the_same_have_an_interval_of_no_width() -> None:
     found = paired_difference([2.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 4.0])
     assert (found.low, found.median, found.high) == (1.0, 1.0, 1.0)
+
+
+def test_a_late_yes_of_the_operator_is_an_insertion_at_the_end_of_the_time() -> None:
+    def ended(outcome: str, time_s: float) -> TrialResult:
+        return TrialResult("skill", "two_pin", 1, 1, "mean", outcome, time_s, 5.0, 0.019, 0.019)
+
+    trials = [ended("success", 10.001 + 0.001 * k) for k in range(5)] + [ended("timeout", 10.0)] * 5
+    times, inserted = time_to_insertion(trials, SuccessCriterion(timeout_s=10.0))
+    assert set(times) == {10.0}
+    assert survival_curve(times, inserted).share[-1] == pytest.approx(0.5), "one minus the share inserted"
+
+
+def test_simulated_campaigns_do_not_depend_on_how_many_are_done_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    test, found = SequentialTest.planned(0.85, 0.95, 0.05, 0.2), discordance(0.95, 0.85)
+    whole = simulate_campaigns(test, found, 100, 50)
+    monkeypatch.setattr(sequential, "_BLOCK", 700)
+    parts = simulate_campaigns(test, found, 100, 50)
+    np.testing.assert_array_equal(whole.decisions, parts.decisions)
+    np.testing.assert_array_equal(whole.pairs, parts.pairs)
 
 
 def test_survival_curve_is_that_of_r() -> None:

@@ -95,6 +95,9 @@ def test_a_blinded_operator_sees_letters_that_the_seed_has_shuffled() -> None:
     assert seen == {(("a", "A"), ("b", "B")), (("a", "B"), ("b", "A"))}
 
 
+ONE: list[dict[str, object]] = [{"name": "a", "skill": "s"}]
+
+
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
@@ -103,6 +106,23 @@ def test_a_blinded_operator_sees_letters_that_the_seed_has_shuffled() -> None:
         ({"conditions": [{"name": "a", "skill": "s"}], "sequential": {}}, "two conditions, but there are 1"),
         ({"conditions": [{"name": "a", "skill": "s"}], "judge": "reference"}, "seated_pose has 0 numbers"),
         ({"conditions": [{"name": "a", "skill": "s"}], "judge": "me"}, "'me' is not allowed"),
+        ({"conditions": ONE, "start": {"height_min_m": 0.05}}, r"height_min_m is 0\.05 m, must be at most"),
+        (
+            {"conditions": ONE, "criterion": {"hold_s": 5, "timeout_s": 2}},
+            "hold_s is 5 s, must be less than timeout_s, 2",
+        ),
+        (
+            {"conditions": ONE, "depth_m": {"two_pin": 0.002}, "criterion": {"depth_tolerance_m": 0.004}},
+            r"depth_m of 'two_pin' is 0\.002 m, must be more than criterion\.depth_tolerance_m",
+        ),
+        ({"conditions": ONE, "seated_pose": [0, 0, 0, 0, 0, 0, 0], "judge": "reference"}, "is not of length 1"),
+        (
+            {
+                "conditions": [*ONE, {"name": "b", "skill": "s"}],
+                "sequential": {"rates": [0.5, 0.8], "correlation": 0.5},
+            },
+            "has a share of 1 of the pairs",
+        ),
         (
             {"conditions": [{"name": "a", "skill": "s"}, {"name": "b", "skill": "s", "policy": {"mode": "mean"}}]},
             "'a' lacks policy.mode, which another has",

@@ -21,7 +21,7 @@ from maxent_robot.paths import find_skill
 from maxent_robot.skill.bundle import load_bundle
 from maxent_robot.trials.experiment import Condition, Experiment, SequentialRule, StopRule
 from maxent_robot.trials.experiment_files import ExperimentFiles
-from maxent_robot.trials.experiment_report import write_experiment_report
+from maxent_robot.trials.experiment_report import _faster, write_experiment_report
 from maxent_robot.trials.ledger import Ledger
 from maxent_robot.trials.outcome import TrialResult
 from maxent_robot.trials.provenance import append_session, session_record
@@ -115,6 +115,27 @@ def test_the_report_says_who_is_better_and_by_how_much(tmp_path: Path, capsys: p
     assert "1 attempt was interrupted before an outcome, and made again." in text
     assert "was interrupted: <the plug was pulled>" in text, "shown as text, not as a tag"
     assert "fast inserts more often than slow" in printed
+
+
+def test_the_faster_one_is_that_of_the_sign_test_even_where_the_median_says_the_opposite() -> None:
+    slow = {"larger": 39, "smaller": 21, "median": -0.1, "p": 0.027}
+    said = _faster("a", "b", slow)
+    assert said.startswith("b is faster than a in 39 of 60 pairs")
+    assert _faster("a", "b", {**slow, "median": 0.2}) == "b is faster than a by 0.20 s in the median"
+    assert _faster("a", "b", {"larger": 0, "smaller": 8, "median": None}).startswith("a is faster than b in 8 of 8")
+
+
+def test_an_attempt_under_way_was_not_interrupted(tmp_path: Path) -> None:
+    files = make_experiment(tmp_path / "live", trials=2)
+    with files.open_ledger() as ledger:
+        trial = ledger.next_trial()
+        assert trial is not None
+        ledger.begin(trial)
+        _, figures = write_experiment_report(files.directory)
+        assert figures["interrupted_attempts"] == 0
+        ledger.begin(trial)
+    _, figures = write_experiment_report(files.directory)
+    assert figures["interrupted_attempts"] == 1
 
 
 def test_the_page_needs_nothing_else(tmp_path: Path) -> None:

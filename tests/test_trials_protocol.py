@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maxent_robot.control.pose import Pose
+from maxent_robot.errors import ConfigError
 from maxent_robot.trials.protocol import (
     ProtocolError,
     StartRange,
@@ -64,8 +65,8 @@ def test_starts_fill_their_range() -> None:
 
 
 def test_a_start_range_upside_down_is_refused() -> None:
-    with pytest.raises(ProtocolError, match="height_min_m"):
-        sample_start(0, SOCKET, StartRange(height_min_m=0.05, height_max_m=0.01))
+    with pytest.raises(ConfigError, match=r"height_min_m is 0\.05 m, must be at most height_max_m, 0\.01 m"):
+        StartRange(height_min_m=0.05, height_max_m=0.01)
 
 
 def test_retreat_goes_out_along_the_socket_axis_with_the_orientation_kept() -> None:

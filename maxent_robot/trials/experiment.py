@@ -16,6 +16,8 @@ from maxent_robot.trials.protocol import StartRange
 from maxent_robot.trials.sequential import SequentialTest
 from maxent_robot.trials.statistics import StatisticsError
 
+_UNIT_TOLERANCE = 1e-2
+"""Of the square of a quaternion's length: values are written with a few digits."""
 ORDERS = ("shuffled", "alternating", "fixed")
 JUDGES = ("simulator", "reference", "operator")
 
@@ -113,6 +115,14 @@ class Experiment:
                 )
         if self.sequential is not None and len(names) != 2:
             raise ConfigError(f"sequential compares two conditions, but there are {len(names)}")
+        for connector, depth_m in self.depth_m.items():
+            if depth_m <= self.criterion.depth_tolerance_m:
+                raise ConfigError(
+                    f"depth_m of {connector!r} is {depth_m:g} m, must be more than criterion.depth_tolerance_m, "
+                    f"{self.criterion.depth_tolerance_m:g} m"
+                )
+        if self.seated_pose and abs(sum(value**2 for value in self.seated_pose[3:7]) - 1.0) > _UNIT_TOLERANCE:
+            raise ConfigError(f"seated_pose: the quaternion {list(self.seated_pose[3:7])} is not of length 1")
         if self.judge == "reference" and len(self.seated_pose) != 7:
             raise ConfigError(
                 f"seated_pose has {len(self.seated_pose)} numbers, must have 7 for judge reference: x y z qx qy qz qw"

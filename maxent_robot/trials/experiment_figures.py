@@ -84,9 +84,16 @@ def _gap(arm: Trials, simulation: Trials, criterion: SuccessCriterion) -> Figure
 def time_to_insertion(
     trials: Sequence[TrialResult], criterion: SuccessCriterion
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Times (n,) and whether the plug went in then (n,); what the operator broke off is censored, see `survival`."""
+    """Times (n,) and whether the plug went in then (n,); what the operator broke off is censored, see `survival`.
+
+    One that the operator found to be in when the time was up went in just then.
+    """
     inserted = np.array([trial.succeeded for trial in trials], dtype=np.bool_)
-    known = [t.time_s if t.succeeded or t.outcome == OPERATOR else criterion.timeout_s for t in trials]
+    ended = [min(trial.time_s, criterion.timeout_s) for trial in trials]
+    known = [
+        time_s if trial.succeeded or trial.outcome == OPERATOR else criterion.timeout_s
+        for trial, time_s in zip(trials, ended, strict=True)
+    ]
     return np.array(known, dtype=np.float64), inserted
 
 

@@ -89,8 +89,10 @@ class Ledger:
 
     @property
     def interruptions(self) -> int:
-        """Attempts that have no outcome; one that is under way is among them."""
-        return sum(self.attempts.values()) - len(self.results)
+        """Attempts that have no outcome; one that is under way is among them, unless it is only looked at."""
+        trial = self.next_trial()
+        maybe_under_way = self._file is None and trial is not None and trial.number in self.attempts
+        return sum(self.attempts.values()) - len(self.results) - maybe_under_way
 
     def next_trial(self) -> ScheduledTrial | None:
         """The first trial without an outcome; None when all have one."""

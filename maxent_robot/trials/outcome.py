@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from maxent_robot.config import setting
-from maxent_robot.errors import ContractError
+from maxent_robot.errors import ConfigError, ContractError
 
 SUCCESS = "success"
 TIMEOUT = "timeout"
@@ -54,6 +54,10 @@ class SuccessCriterion:
     jam_force_n: float = setting(
         3.0, unit="N", minimum=0.0, maximum=100.0, doc="... pressed by at least this, on average."
     )
+
+    def __post_init__(self) -> None:
+        if self.hold_s >= self.timeout_s:
+            raise ConfigError(f"hold_s is {self.hold_s:g} s, must be less than timeout_s, {self.timeout_s:g} s")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def without_nan(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with None for each value that is NaN, which JSON does not have; also in mappings and lists in it."""
+    """The same with None for each number that is not finite, which JSON does not have; also in mappings and lists."""
     return {name: _without(value) for name, value in values.items()}
 
 
@@ -17,4 +17,4 @@ def _without(value: Any) -> Any:
         return without_nan(value)
     if isinstance(value, list | tuple):
         return [_without(one) for one in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

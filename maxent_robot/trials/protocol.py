@@ -12,7 +12,7 @@ import numpy as np
 from maxent_robot.config import setting
 from maxent_robot.control import rotations
 from maxent_robot.control.pose import Pose
-from maxent_robot.errors import MaxentRobotError
+from maxent_robot.errors import ConfigError, MaxentRobotError
 
 
 class ProtocolError(MaxentRobotError):
@@ -32,6 +32,12 @@ class StartRange:
     yaw_rad: float = setting(
         math.radians(3.0), unit="rad", minimum=0.0, maximum=0.5, doc="Largest rotation about the socket axis."
     )
+
+    def __post_init__(self) -> None:
+        if self.height_min_m > self.height_max_m:
+            raise ConfigError(
+                f"height_min_m is {self.height_min_m:g} m, must be at most height_max_m, {self.height_max_m:g} m"
+            )
 
 
 @dataclass(frozen=True)
@@ -94,10 +100,6 @@ def sample_start(seed: int, socket: Pose, start: StartRange | None = None) -> Po
     uniform angle, the yaw is uniform and applied first.
     """
     start = start or StartRange()
-    if start.height_min_m > start.height_max_m:
-        raise ProtocolError(
-            f"start: height_min_m = {start.height_min_m} m is above height_max_m = {start.height_max_m} m"
-        )
     rng = np.random.default_rng(seed)
     radius = start.lateral_m * math.sqrt(rng.uniform())
     bearing = rng.uniform(-math.pi, math.pi)

@@ -19,10 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxent_robot.trials.power import Discordance, discordance
+from maxent_robot.trials.statistics import StatisticsError
 
 Count: TypeAlias = "int | NDArray[np.int64]"
 
 CONTINUE, FIRST, SECOND, ALIKE = "continue", "first is better", "second is better", "no such difference"
+_BLOCK = 1_000_000
+"""Pairs that are simulated at a time, which bounds the memory that it takes."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,13 @@ class SequentialTest:
     share: float
     alpha: float = 0.05
     beta: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0.5 < self.share < 1.0:
+            raise StatisticsError(
+                f"sequential test: the better one has a share of {self.share:g} of the pairs in which one succeeds, it "
+                "must be over 0.5 and under 1: take other rates, or a lower correlation"
+            )
 
     @classmethod
     def planned(cls, low: float, high: float, alpha: float, beta: float, correlation: float = 0.0) -> SequentialTest:
@@ -100,7 +110,20 @@ def simulate_campaigns(
 ) -> SimulatedCampaigns:
     """Run campaigns of at most `most_pairs` pairs each, in which pairs come out as `found` says."""
     generator = np.random.default_rng(seed)
-    drawn = generator.random((campaigns, most_pairs))
+    rows = max(1, _BLOCK // most_pairs)
+    blocks = [
+        _simulate(test, found, generator.random((min(rows, campaigns - done), most_pairs)))
+        for done in range(0, campaigns, rows)
+    ]
+    decisions, pairs = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    return SimulatedCampaigns(decisions, pairs)
+
+
+def _simulate(
+    test: SequentialTest, found: Discordance, drawn: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Decision and number of pairs of each campaign, from uniform numbers (campaigns, pairs)."""
+    campaigns, most_pairs = drawn.shape
     first = np.cumsum(drawn < found.only_first, axis=1, dtype=np.int64)
     second = np.cumsum((drawn >= found.only_first) & (drawn < found.discordant), axis=1, dtype=np.int64)
     for_first, for_second = test.log_ratios(first, second)
@@ -112,4 +135,4 @@ def simulate_campaigns(
     at = np.where(stopped.any(axis=1), stopped.argmax(axis=1), most_pairs - 1)
     last = outcomes[np.arange(campaigns), at]
     decisions = np.where(last.any(axis=-1), 1 + last.argmax(axis=-1), 0)
-    return SimulatedCampaigns(decisions, at + 1)
+    return decisions, at + 1

@@ -38,8 +38,8 @@ class Mallet:
     )
     force_max_n: float = setting(120.0, unit="N", minimum=5.0, maximum=200.0, doc="of the spring: stiffness x leash")
     acceleration_m_s2: float = setting(8.0, unit="m/s^2", minimum=0.5, maximum=100.0, doc="of the target")
-    zone_x_m: Range = setting((-0.82, -0.48), unit="m", doc="of the target, for the home player")
-    zone_y_m: Range = setting((-0.30, 0.30), unit="m", doc="of the target")
+    zone_x_m: Range = setting((-0.82, -0.48), rising=True, unit="m", doc="of the target, for the home player")
+    zone_y_m: Range = setting((-0.30, 0.30), rising=True, unit="m", doc="of the target")
 
     @property
     def leash_m(self) -> float:
@@ -166,7 +166,9 @@ class HockeyConfig:
         maximum=1.0,
         doc="chance that the away player stays, and remembers, from one rally to the next, as it does in a match",
     )
-    shot_m_s: Range = setting((3.0, 5.0), unit="m/s", minimum=0.1, maximum=10.0, doc="of a shot to save, uniform")
+    shot_m_s: Range = setting(
+        (3.0, 5.0), rising=True, unit="m/s", minimum=0.1, maximum=10.0, doc="of a shot to save, uniform"
+    )
     shots: float = setting(
         0.0, minimum=0.0, maximum=1.0, doc="share of rallies that begin with a shot to save; task duel only"
     )

@@ -33,8 +33,12 @@ class Randomisation:
     stiffness_centre: float = setting(1.0, minimum=0.2, maximum=5.0, doc="of that: the arm's over what it is told")
     damping_factor: float = setting(1.4, minimum=1.0, maximum=3.0, doc="x or / up to this, log-uniform")
     damping_centre: float = setting(1.0, minimum=0.2, maximum=5.0, doc="of that")
-    friction: Range = setting((0.25, 1.25), minimum=0.0, maximum=2.0, doc="sliding friction of plug on socket")
-    joint_friction_nm: Range = setting((0.0, 0.5), unit="Nm", minimum=0.0, maximum=3.0, doc="left by compensation")
+    friction: Range = setting(
+        (0.25, 1.25), rising=True, minimum=0.0, maximum=2.0, doc="sliding friction of plug on socket"
+    )
+    joint_friction_nm: Range = setting(
+        (0.0, 0.5), rising=True, unit="Nm", minimum=0.0, maximum=3.0, doc="left by compensation"
+    )
     tool_mass_factor: float = setting(1.1, minimum=1.0, maximum=1.5, doc="x or / up to this, log-uniform")
     force_bias_n: float = setting(1.0, unit="N", minimum=0.0, maximum=10.0, doc="left after taring, each axis")
     torque_bias_nm: float = setting(0.03, unit="Nm", minimum=0.0, maximum=1.0, doc="left after taring, each axis")
@@ -58,13 +62,13 @@ class Start:
     """Where episodes begin, relative to the estimated socket."""
 
     lateral_m: float = setting(0.010, unit="m", minimum=0.0, maximum=0.03, doc="x and y, uniform")
-    height_m: Range = setting((0.010, 0.030), unit="m", minimum=0.002, maximum=0.1, doc="above the mouth")
+    height_m: Range = setting((0.010, 0.030), rising=True, unit="m", minimum=0.002, maximum=0.1, doc="above the mouth")
     rotation_deg: float = setting(3.0, unit="deg", minimum=0.0, maximum=10.0, doc="about each axis, uniform")
     on_axis_fraction: float = setting(
         0.0, minimum=0.0, maximum=1.0, doc="share that starts aligned and partly inserted"
     )
     on_axis_depth_m: Range = setting(
-        (-0.003, 0.014), unit="m", doc="tip below the mouth in those, cut at 0.9 of the depth"
+        (-0.003, 0.014), rising=True, unit="m", doc="tip below the mouth in those, cut at 0.9 of the depth"
     )
 
 
@@ -101,7 +105,9 @@ class PlugConfig:
 
     robot: str = setting("sim", doc="name or path of an FR3 description")
     connector: str = setting("two_pin", choices=CONNECTOR_NAMES)
-    clearance_m: Range = setting((0.0003, 0.0003), unit="m", minimum=0.00005, maximum=0.001, doc="a side, uniform")
+    clearance_m: Range = setting(
+        (0.0003, 0.0003), rising=True, unit="m", minimum=0.00005, maximum=0.001, doc="a side, uniform"
+    )
     timestep_s: float = setting(0.001, unit="s", minimum=0.0001, maximum=0.004, doc="physics")
     policy_period_s: float = setting(0.05, unit="s", minimum=0.01, maximum=0.2)
     control_period_s: float = setting(
@@ -109,7 +115,7 @@ class PlugConfig:
     )
     time_limit_s: float = setting(10.0, unit="s", minimum=1.0, maximum=60.0)
     allowed_force_n: Range = setting(
-        (15.0, 15.0), unit="N", minimum=2.0, maximum=40.0, doc="told to the policy, uniform"
+        (15.0, 15.0), rising=True, unit="N", minimum=2.0, maximum=40.0, doc="told to the policy, uniform"
     )
     history: bool = setting(True, doc="false: all frames are the newest, to see what memory brings; makes no skill")
     randomisation: Randomisation = setting(Randomisation())
@@ -119,6 +125,10 @@ class PlugConfig:
     obstacle: ObstacleSetting = setting(ObstacleSetting())
 
     def __post_init__(self) -> None:
+        if self.success.hold_s >= self.time_limit_s:
+            raise ConfigError(
+                f"success.hold_s is {self.success.hold_s:g} s, must be less than time_limit_s, {self.time_limit_s:g} s"
+            )
         for longer, shorter in (("policy_period_s", "control_period_s"), ("control_period_s", "timestep_s")):
             period_s, step_s = getattr(self, longer), getattr(self, shorter)
             whole_steps(period_s, step_s, f"{longer} is {period_s:g} s, must be a multiple of {shorter},")

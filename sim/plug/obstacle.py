@@ -32,10 +32,14 @@ class ObstacleSetting:
         0.004, unit="m", minimum=0.001, maximum=0.02, doc="around it, where being near costs the more the nearer"
     )
     penalty: float = setting(0.5, minimum=0.0, doc="scale of the reward's term: -1 within it to 0 at its margin")
-    place: Range = setting((0.4, 0.6), minimum=0.0, maximum=1.0, doc="of its centre, from the mouth to the start")
+    place: Range = setting(
+        (0.4, 0.6), rising=True, minimum=0.0, maximum=1.0, doc="of its centre, from the mouth to the start"
+    )
     beside_m: float = setting(0.002, unit="m", minimum=0.0, maximum=0.02, doc="off that line, each axis, uniform")
-    amplitude_m: Range = setting((0.0, 0.004), unit="m", minimum=0.0, maximum=0.02, doc="of its motion to and fro")
-    frequency_hz: Range = setting((0.2, 0.6), unit="Hz", minimum=0.0, maximum=2.0, doc="of its motion")
+    amplitude_m: Range = setting(
+        (0.0, 0.004), rising=True, unit="m", minimum=0.0, maximum=0.02, doc="of its motion to and fro"
+    )
+    frequency_hz: Range = setting((0.2, 0.6), rising=True, unit="Hz", minimum=0.0, maximum=2.0, doc="of its motion")
     noise_m: float = setting(0.0005, unit="m", minimum=0.0, maximum=0.01, doc="std of each measured position")
 
 

@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from maxent_robot.trials.experiment_files import ExperimentFiles
     from maxent_robot.trials.experiment_report import headline, write_experiment_report
+    from maxent_robot.trials.plain import without_nan
 
     for directory in (arguments.directory, arguments.beside):
         if directory is not None and not ExperimentFiles(directory).exists():
@@ -33,5 +34,5 @@ def run(arguments: argparse.Namespace) -> int:
     page, figures = write_experiment_report(arguments.directory, arguments.beside)
     print("\n".join([*headline(figures), f"report: {page}"]), flush=True)
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        arguments.json.write_text(json.dumps(without_nan(figures), indent=2) + "\n", encoding="utf-8")
     return 0
