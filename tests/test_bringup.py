@@ -104,11 +104,11 @@ def test_every_process_of_the_shipped_graph_is_a_module_with_a_main() -> None:
 
 
 def test_overrides_reach_the_nodes_that_they_name() -> None:
-    overrides = run_overrides(skill="other", mode="sample", dry_run=True, use_sim_time=True)
+    overrides = run_overrides(skill="other", mode="sample", limits="cell", dry_run=True, use_sim_time=True)
     by_name = {p.name: p.overrides for p in processes(load_graph(), "fr3", overrides)}
     assert by_name == {
         "standby": {"robot": "fr3", "use_sim_time": True},
-        "supervisor": {"robot": "fr3", "use_sim_time": True, "skill": "other", "dry_run": True},
+        "supervisor": {"robot": "fr3", "use_sim_time": True, "skill": "other", "limits": "cell", "dry_run": True},
         "policy": {"robot": "fr3", "use_sim_time": True, "skill": "other", "mode": "sample"},
     }
     assert processes(load_graph(), "fr3", run_overrides())[0].overrides == {"robot": "fr3"}

@@ -16,6 +16,7 @@ from maxent_robot.cli.main import main
 from maxent_robot.control.robot import load_robot
 from maxent_robot.safety.wrench import tool_weight
 
+ROOT = Path(__file__).resolve().parents[1]
 ROBOT = load_robot("sim")
 HOME = np.array(ROBOT.home)
 N = 800
@@ -82,6 +83,7 @@ DRIFTING = WRENCH.rows + np.linspace(0.0, 8.0, N)[:, None]
         ("joint_states", stream(JOINTS.rows, age_s=0.2, names=NAMES), "joint states: clock", BAD, "200.0 ms old"),
         ("joint_states", replace(JOINTS, stamp_s=JOINTS.stamp_s[::-1].copy()), "joint states: clock", BAD, "future"),
         ("joint_states", replace(JOINTS, names=("x", *NAMES[1:])), "joints", BAD, f"no joint {NAMES[0]}"),
+        ("joint_states", replace(JOINTS, rows=np.zeros((N, 0))), "joints", BAD, "7 names and 0 positions"),
         ("joint_states", replace(JOINTS, rows=BEYOND), "joints", BAD, "beyond its limit"),
         ("joint_states", replace(JOINTS, rows=np.full((N, 7), np.nan)), "joints", BAD, "not finite"),
         ("joint_states", replace(JOINTS, rows=MOVING), "standstill", WARNING, "a joint moves at 0.05"),
@@ -112,6 +114,15 @@ def test_each_thing_that_is_wrong_is_found_and_comes_with_advice(
     assert wrong.advice
 
 
+def test_a_sensor_that_is_said_to_carry_nothing_is_weighed_too() -> None:
+    robot = replace(ROBOT, tool=replace(ROBOT.tool, mass=0.0))
+    for mass, verdict in ((0.0, GOOD), (0.1, GOOD), (2.0, WARNING), (-2.0, BAD)):
+        findings = replace(sound(), wrench=replace(WRENCH, rows=wrench_rows(mass)))
+        (payload,) = [check for check in check_all(robot, findings) if check.name == "payload"]
+        assert payload.verdict == verdict
+        assert mass <= 0.0 or f"weighs {mass:.2f} kg" in payload.said
+
+
 def test_errors_of_the_hardware_are_told_from_others() -> None:
     robot = replace(ROBOT, hardware=("franka",))
     for errors, verdict in ((("franka_arm: reflex",), BAD), (("camera",), WARNING), ((), GOOD)):
@@ -126,12 +137,16 @@ def test_with_nothing_there_everything_is_missing_and_nothing_breaks(
     pytest.importorskip("rclpy")
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     out = tmp_path / "checks.json"
-    words = ["doctor", "--robot", "fr3", "--domain-id", "88", "--listen", "0.5", "--json", str(out)]
+    cell = tmp_path / "cell.yaml"
+    cell.write_text((ROOT / "config" / "robots" / "fr3.yaml").read_text())
+    words = ["doctor", "--robot", str(cell), "--domain-id", "88", "--listen", "0.5", "--json", str(out)]
     assert main(words) == 1
     checks = {check["name"]: check for check in json.loads(out.read_text())}
     for name in ("joint states", "wrench", "command", "socket"):
         assert checks[name]["verdict"] == BAD
     assert checks["skill"]["verdict"] == GOOD
+    assert checks["limits"]["verdict"] == GOOD
+    assert checks["network"]["said"].startswith("domain 88,")
     assert "start the arm's driver" in capsys.readouterr().out
     assert main(["doctor", "--listen", "0"]) == 2
     assert "--listen is 0, must be 0.5 to 60 s" in capsys.readouterr().err

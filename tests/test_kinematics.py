@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from maxent_robot.control import InverseKinematicsError, Pose, load_robot, rotations
 from maxent_robot.control.robot import RobotConfig
 from maxent_robot.errors import ConfigError
+from maxent_robot.paths import find_robot
+from maxent_robot.yaml_file import read_yaml, write_yaml
 from sim.arm import xyzw
 from sim.plug.scene import build_model
 
@@ -85,3 +88,30 @@ def test_unreachable_pose_is_one_error_with_the_residual(robot: RobotConfig) -> 
 def test_unknown_robot_names_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="fr3"):
         load_robot("fr4")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"joints": [], "home": []}, "joints is empty"),
+        ({"joints": "doubled"}, "joints: 'fr3_joint1' is there twice, names must differ"),
+        ({"T_flange_tcp": {"quaternion": [0, 0, 0, 0]}}, r"T_flange_tcp: quaternion .* has length 0, must have 1"),
+        ({"joints": "still"}, r"joints\[1\]\.velocity_max: 0\.0 rad/s is too small"),
+    ],
+)
+def test_a_description_that_would_misplace_the_tcp_is_refused(
+    tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    mapping = read_yaml(find_robot("fr3"))
+    joints = [dict(joint) for joint in mapping["joints"]]
+    if change.get("joints") == "doubled":
+        joints[1]["name"] = joints[0]["name"]
+    if change.get("joints") == "still":
+        joints[1]["velocity_max"] = 0.0
+    wanted = {**mapping, **change}
+    if isinstance(change.get("joints"), str):
+        wanted["joints"] = joints
+    path = tmp_path / "cell.yaml"
+    write_yaml(path, wanted)
+    with pytest.raises(ConfigError, match=message):
+        load_robot(str(path))

@@ -24,7 +24,7 @@ from maxent_robot.trials.experiment_files import ExperimentFiles
 from maxent_robot.trials.experiment_report import _faster, write_experiment_report
 from maxent_robot.trials.ledger import Ledger
 from maxent_robot.trials.outcome import TrialResult
-from maxent_robot.trials.provenance import append_session, session_record
+from maxent_robot.trials.provenance import ProvenanceError, append_session, read_sessions, session_record
 from maxent_robot.trials.series import TrialSeries
 from maxent_robot.trials.statistics import exact_sign_test
 
@@ -123,6 +123,33 @@ def test_the_faster_one_is_that_of_the_sign_test_even_where_the_median_says_the_
     assert said.startswith("b is faster than a in 39 of 60 pairs")
     assert _faster("a", "b", {**slow, "median": 0.2}) == "b is faster than a by 0.20 s in the median"
     assert _faster("a", "b", {"larger": 0, "smaller": 8, "median": None}).startswith("a is faster than b in 8 of 8")
+
+
+def test_an_experiment_does_not_go_on_with_another_skill_under_the_same_name(tmp_path: Path) -> None:
+    files = make_experiment(tmp_path / "one")
+    (session,) = read_sessions(files.sessions)
+    append_session(files.sessions, session)
+    other = {name: {**skill, "manifest_sha256": "0" * 64} for name, skill in session.skills.items()}
+    with pytest.raises(
+        ProvenanceError, match=r"condition 'slow' was run with plug_insertion \w{12}, and is now .* 000"
+    ):
+        append_session(files.sessions, replace(session, skills=other))
+    assert len(read_sessions(files.sessions)) == 2
+
+
+@pytest.mark.parametrize(
+    ("robot", "simulated", "expected"),
+    [("sim", None, True), ("/a/sim.yaml", True, True), ("fr3", False, False), ("sim", False, False)],
+)
+def test_a_report_says_whether_hardware_moved(
+    tmp_path: Path, robot: str, simulated: bool | None, expected: bool
+) -> None:
+    files = make_experiment(tmp_path / "one")
+    (session,) = read_sessions(files.sessions)
+    files.sessions.unlink()
+    append_session(files.sessions, replace(session, robot=robot, simulated=simulated))
+    page, _ = write_experiment_report(files.directory)
+    assert ("No hardware moved" in text_of(page)) == expected
 
 
 def test_an_attempt_under_way_was_not_interrupted(tmp_path: Path) -> None:

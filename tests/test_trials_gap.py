@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from maxent_robot.skill.observation import FRAME_SIZE, OBSERVATION_SIZE
 from maxent_robot.trials.experiment_files import ExperimentFiles
 from maxent_robot.trials.gap import channel_names, observation_drift, rate_difference
 from maxent_robot.trials.mcap_writer import McapWriter, RecordingError
+from maxent_robot.trials.outcome import SuccessCriterion
 from maxent_robot.trials.recordings import decoded_messages, newest_frames
 from maxent_robot.trials.statistics import StatisticsError
 
@@ -103,20 +105,23 @@ def record(files: ExperimentFiles, shift: float) -> None:
                 see(STEPS, frame + 7.0)
 
 
-def test_the_report_shows_the_gap_beside_a_simulation(tmp_path: Path) -> None:
+def test_the_report_shows_the_gap_beside_a_simulation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arm, simulation = make_experiment(tmp_path / "arm", trials=10), make_experiment(tmp_path / "sim")
     record(arm, shift=2.5)
     record(simulation, shift=0.0)
     out = tmp_path / "gap.json"
     words = ["trials", "report", str(arm.directory), "--beside", str(simulation.directory), "--json", str(out)]
     assert main(words) == 0
-    gap = json.loads(out.read_text())["gap"]
+    gap = json.loads(out.read_text(), parse_constant=pytest.fail)["gap"]
     assert gap["conditions"]["fast"]["arm"] == [5, 5]
     assert gap["conditions"]["slow"]["simulation"] == [6, 12]
     assert gap["steps"] == [10 * STEPS, 24 * STEPS]
     assert gap["drift"][0]["name"] == "force z"
     assert gap["drift"][0]["arm"] - gap["drift"][0]["simulation"] == pytest.approx(2.5, abs=1e-3)
     text = text_of(arm.directory / "report.html")
+    other = make_experiment(tmp_path / "other", replace(PROTOCOL, criterion=SuccessCriterion(hold_s=1.0)))
+    assert main(["trials", "report", str(arm.directory), "--beside", str(other.directory)]) == 2
+    assert "not by the same protocol, it differs in criterion" in capsys.readouterr().err
     assert "Beside the simulation" in text
     assert "force z [N]" in text
 

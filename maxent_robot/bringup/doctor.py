@@ -87,7 +87,7 @@ class Findings:
     command: Heard
     socket: Heard
     errors: tuple[str, ...] = ()
-    """Names of diagnoses with an error."""
+    """Names of diagnoses with an error, or that are stale."""
 
 
 def check_all(robot: RobotConfig, findings: Findings) -> list[Check]:
@@ -101,13 +101,12 @@ def check_all(robot: RobotConfig, findings: Findings) -> list[Check]:
     wrong = [name for name in findings.errors if any(name.startswith(start) for start in robot.hardware)]
     others = [name for name in findings.errors if name not in wrong]
     if wrong:
-        checks.append(
-            Check("hardware", BAD, f"error of {', '.join(wrong)}", "see /diagnostics; the supervisor stops for it")
-        )
+        said = f"{', '.join(wrong)}: error or stale"
+        checks.append(Check("hardware", BAD, said, "see /diagnostics; the supervisor stops for it"))
     elif others:
-        checks.append(Check("hardware", WARNING, f"error of {', '.join(others)}", "see /diagnostics"))
+        checks.append(Check("hardware", WARNING, f"{', '.join(others)}: error or stale", "see /diagnostics"))
     else:
-        checks.append(Check("hardware", GOOD, "no diagnosis has an error"))
+        checks.append(Check("hardware", GOOD, "no diagnosis has an error or is stale"))
     return checks
 
 
@@ -155,6 +154,10 @@ def _joint_states(robot: RobotConfig, heard: Heard) -> Iterator[Check]:
         yield Check(
             "joints", BAD, f"no joint {', '.join(missing)}; there are {', '.join(heard.names)}", "correct the names"
         )
+        return
+    if heard.rows.shape[1] != len(heard.names):
+        said = f"{len(heard.names)} names and {heard.rows.shape[1]} positions"
+        yield Check("joints", BAD, said, "each joint needs a position: look at the driver")
         return
     columns = [heard.names.index(name) for name in robot.joint_names]
     positions = heard.rows[:, columns]
@@ -210,16 +213,17 @@ def _drift(force: Array) -> float:
 
 def _payload(robot: RobotConfig, force: Array, joints: Heard) -> Iterator[Check]:
     """Whether the sensor carries what the description says, as far as one pose can tell: its bias counts as weight."""
-    if not len(joints.rows) or any(name not in joints.names for name in robot.joint_names):
+    known = len(joints.rows) and joints.rows.shape[1] == len(joints.names)
+    if not known or any(name not in joints.names for name in robot.joint_names):
         return
     positions = joints.rows[-1, [joints.names.index(name) for name in robot.joint_names]]
     ft = robot.chain().forward(positions) @ robot.T_ft_tcp().inverse()
-    expected = tool_weight(robot.tool.mass, np.array(robot.tool.center_of_mass), ft.quaternion)[:3]
-    down = expected / max(1e-9, float(np.linalg.norm(expected)))
+    of_a_kilogram = tool_weight(1.0, np.array(robot.tool.center_of_mass), ft.quaternion)[:3]
+    down = of_a_kilogram / float(np.linalg.norm(of_a_kilogram))
     weighed_kg = float(force @ down) / 9.81
     aside = float(np.linalg.norm(force - (force @ down) * down))
     said = f"weighs {weighed_kg:.2f} kg, described are {robot.tool.mass:.2f} kg; {aside:.1f} N aside"
-    if weighed_kg < -0.5 * robot.tool.mass:
+    if weighed_kg < -max(PAYLOAD_KG, 0.5 * robot.tool.mass):
         advice = "the sign: set wrench_sign, or the frame of the wrench is another one"
         yield Check("payload", BAD, f"the tool seems to pull upwards: {said}", advice)
     elif abs(weighed_kg - robot.tool.mass) > max(PAYLOAD_KG, PAYLOAD_SHARE * robot.tool.mass):

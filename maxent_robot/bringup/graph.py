@@ -229,20 +229,26 @@ def absolute_namespace(namespace: str) -> str:
 
 
 def run_overrides(
-    skill: str = "", mode: str = "", dry_run: bool = False, use_sim_time: bool = False, autostart: bool = False
+    skill: str = "",
+    mode: str = "",
+    limits: str = "",
+    dry_run: bool = False,
+    use_sim_time: bool = False,
+    autostart: bool = False,
 ) -> dict[str, dict[str, ParameterValue]]:
     """Overrides for what a user usually sets; what is empty or false is left to the graph and the parameter file.
 
     Args:
         skill: name or path of the skill that the policy node runs, and that the supervisor expects.
         mode: the sampler's mode.
+        limits: name or path of the supervisor's limits.
         dry_run: the supervisor publishes no command to the arm.
         use_sim_time: nodes take their time from `/clock`.
         autostart: nodes configure and activate by themselves, without a lifecycle manager.
     """
     chosen: dict[str, dict[str, ParameterValue]] = {
         "policy": {"skill": skill, "mode": mode},
-        "supervisor": {"skill": skill, "dry_run": dry_run},
+        "supervisor": {"skill": skill, "limits": limits, "dry_run": dry_run},
         "*": {"use_sim_time": use_sim_time, "autostart": autostart},
     }
     return {node: {name: value for name, value in values.items() if value} for node, values in chosen.items()}

@@ -32,6 +32,7 @@ ARGUMENTS = (
     ("dry_run", "false", "the supervisor publishes no command to the arm", ("true", "false")),
     ("log_level", "info", "of every node", LOG_LEVELS),
     ("skill", "", "name or path of a skill bundle; empty: the graph's", None),
+    ("limits", "", "name or path of the supervisor's limits; empty: those of the robot's name", None),
     ("mode", "", "of the sampler: mean, sample, tempered, gated or retry; empty: the graph's", None),
 )
 """Launch arguments: name, default, description, choices."""
@@ -61,6 +62,7 @@ def launched_processes(graph: str, values: Mapping[str, str]) -> tuple[NodeProce
     overrides = run_overrides(
         skill=given["skill"],
         mode=given["mode"],
+        limits=given["limits"],
         dry_run=given["dry_run"] == "true",
         use_sim_time=given["use_sim_time"] == "true",
         autostart=given["autostart"] == "true",

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `maxent-robot doctor`."""
     parser.add_argument("--robot", default="fr3", help="name or path of the robot's description (default: %(default)s)")
     parser.add_argument("--skill", default="plug_insertion", help="that is to run (default: %(default)s)")
-    parser.add_argument("--limits", default="", help="name or path of the limits (default: the robot's)")
+    parser.add_argument("--limits", default="", help="name or path of the limits (default: those of the robot's name)")
     parser.add_argument("--namespace", default="", help="of the arm's topics, for example cell_1")
     parser.add_argument("--domain-id", type=int, help="ROS domain (default: ROS_DOMAIN_ID)")
     parser.add_argument(
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--listen is {arguments.listen:g}, must be 0.5 to 60 s")
     namespace = absolute_namespace(arguments.namespace)
     robot = load_robot(arguments.robot)
-    checks = [*_software(), *_files(robot, arguments.skill, arguments.limits or arguments.robot)]
+    checks = [*_software(arguments.domain_id), *_files(robot, arguments.skill, arguments.limits or robot.name)]
     for check in checks:
         print(_line(check), flush=True)
     print(f"listening for {arguments.listen:g} s ...", flush=True)
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _software() -> Iterator[Check]:
+def _software(domain_id: int | None) -> Iterator[Check]:
     from rclpy.utilities import get_rmw_implementation_identifier
 
     from maxent_robot.bringup.doctor import GOOD, WARNING, Check
@@ -80,7 +80,7 @@ def _software() -> Iterator[Check]:
     distribution = os.environ.get("ROS_DISTRO", "from pip")
     python = platform.python_version()
     yield Check("software", GOOD, f"ROS {distribution}, {get_rmw_implementation_identifier()}, Python {python}")
-    domain = os.environ.get("ROS_DOMAIN_ID", "0")
+    domain = os.environ.get("ROS_DOMAIN_ID", "0") if domain_id is None else domain_id
     reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
     yield Check("network", GOOD, f"domain {domain}, discovery {reach}")
     cores = usable_cores()
@@ -105,8 +105,9 @@ def _files(robot: RobotConfig, skill: str, limits: str) -> Iterator[Check]:
     except MaxentRobotError as error:
         yield Check("skill", BAD, str(error), "take another skill, or correct the robot's description")
     try:
-        load_limits(limits)
-        yield Check("limits", GOOD, f"{limits} can be read; look at its workspace box yourself")
+        box = load_limits(limits).workspace
+        low, high = (", ".join(f"{value:g}" for value in corner) for corner in (box.minimum, box.maximum))
+        yield Check("limits", GOOD, f"'{limits}' can be read; is its workspace box right, ({low}) to ({high}) m?")
     except MaxentRobotError as error:
         yield Check("limits", BAD, str(error), "give --limits")
 

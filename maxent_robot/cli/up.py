@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `maxent-robot up`."""
     parser.add_argument("--robot", default="sim", help="name (sim, fr3, ur5e) or path of a robot description")
     parser.add_argument("--skill", default="", help="name or path of a skill bundle (default: the graph's)")
+    parser.add_argument("--limits", default="", help="name or path of the limits (default: those of the robot's name)")
     parser.add_argument("--mode", default="", help="mean, sample, tempered, gated or retry (default: the graph's)")
     parser.add_argument("--graph", default="plug_insertion", help="name or path of a graph (default: %(default)s)")
     parser.add_argument("--namespace", default="", help="namespace of every node, for example cell_1")
@@ -83,6 +84,7 @@ def started_processes(arguments: argparse.Namespace) -> tuple[NodeProcess, ...]:
     overrides = run_overrides(
         skill=arguments.skill,
         mode=arguments.mode,
+        limits=arguments.limits,
         dry_run=arguments.dry_run,
         use_sim_time=arguments.use_sim_time,
     )

@@ -27,6 +27,11 @@ class PoseSetting:
     position: Vector3 = setting((0.0, 0.0, 0.0), unit="m", doc="translation")
     quaternion: Vector4 = setting((0.0, 0.0, 0.0, 1.0), doc="rotation (x, y, z, w)")
 
+    def __post_init__(self) -> None:
+        length = float(np.linalg.norm(self.quaternion))
+        if abs(length - 1.0) > 1e-2:  # written with a few digits; `pose` makes it exact
+            raise ConfigError(f"quaternion {list(self.quaternion)} has length {length:g}, must have 1")
+
     def pose(self) -> Pose:
         return Pose.of(self.position, self.quaternion)
 
@@ -41,8 +46,8 @@ class JointSetting:
     alpha: float = setting(unit="rad", doc="modified DH link twist")
     position_min: float = setting(unit="rad", doc="lower position limit")
     position_max: float = setting(unit="rad", doc="upper position limit")
-    velocity_max: float = setting(unit="rad/s", minimum=0.0, doc="velocity limit")
-    acceleration_max: float = setting(unit="rad/s^2", minimum=0.0, doc="acceleration limit")
+    velocity_max: float = setting(unit="rad/s", minimum=1e-3, doc="velocity limit")
+    acceleration_max: float = setting(unit="rad/s^2", minimum=1e-2, doc="acceleration limit")
     effort_max: float = setting(unit="Nm", minimum=0.0, doc="torque limit")
     braking_offset: float = setting(
         0.0, unit="rad/s", minimum=0.0, doc="subtracted from the speed that braking before a position limit allows"
@@ -108,6 +113,14 @@ class RobotConfig:
         doc="name of the controller, which has to listen, and to be active where its manager says; empty: any listener",
     )
     hardware: tuple[str, ...] = setting((), doc="beginnings of names of diagnoses whose error is a fault")
+
+    def __post_init__(self) -> None:
+        if not self.joints:
+            raise ConfigError("joints is empty, must name each joint from the base to the flange")
+        names = self.joint_names
+        doubled = next((name for name in names if names.count(name) > 1), None)
+        if doubled is not None:
+            raise ConfigError(f"joints: '{doubled}' is there twice, names must differ")
 
     @property
     def joint_names(self) -> tuple[str, ...]:

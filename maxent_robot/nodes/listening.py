@@ -23,6 +23,7 @@ from maxent_robot.nodes.topics import SOCKET_POSE
 
 NODE = "doctor"
 POLL_PERIOD_S = 0.02
+_WRONG = (DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
 
 
 class _Ear:
@@ -84,9 +85,7 @@ def listen_to_arm(robot: RobotConfig, duration_s: float, namespace: str = "", do
             for ear in ears.values():
                 ear.listen()
             for received in diagnostics.take():
-                errors.update(
-                    {status.name: status.level == DiagnosticStatus.ERROR for status in received.message.status}
-                )
+                errors.update({status.name: status.level in _WRONG for status in received.message.status})
             time.sleep(POLL_PERIOD_S)
         command = topics.target_pose if robot.backend == "crisp" else topics.joint_trajectory
         return Findings(

@@ -70,6 +70,7 @@ class Experiment:
     name: str = setting(doc="of the experiment")
     conditions: tuple[Condition, ...] = setting(doc="what is compared; at least one, two for a sequential test")
     robot: str = setting("sim", doc="name or path of a robot description")
+    limits: str = setting("", doc="name or path of the supervisor's limits; empty: those of the robot's name")
     graph: str = setting("plug_insertion", doc="name or path of the graph that is started")
     seed: int = setting(1, minimum=0, doc="of places, order and labels")
     places: int = setting(

@@ -64,7 +64,10 @@ def write_experiment_report(directory: Path, beside: Path | None = None) -> tupl
     content = _content(ledger, figures, trials, read_sessions(files.sessions)) | {"gap": None}
     if beside is not None:
         other = ExperimentFiles(beside)
-        simulated = results_by_condition(other.read_ledger())
+        other_ledger = other.read_ledger()
+        simulated = results_by_condition(other_ledger)
+        if differ := protocol_differences(ledger.experiment, other_ledger.experiment):
+            raise ReportError(f"{beside}: not by the same protocol, it differs in {', '.join(differ)}")
         figures["gap"] = gap_figures(files, trials, other, simulated)
         content["gap"] = _gap(figures["gap"], str(beside))
         plots |= write_gap_figure(place, trials, simulated, criterion)
@@ -76,6 +79,17 @@ def write_experiment_report(directory: Path, beside: Path | None = None) -> tupl
     target = directory / REPORT_FILE
     target.write_text(page, encoding="utf-8")
     return target, figures
+
+
+def protocol_differences(one: Experiment, other: Experiment) -> list[str]:
+    """In what two experiments differ that are to show the gap between an arm and its simulation, and must not."""
+    found = [key for key in ("start", "criterion") if getattr(one, key) != getattr(other, key)]
+    others = {condition.name: condition for condition in other.conditions}
+    for condition in one.conditions:
+        if (its := others.get(condition.name)) is not None:
+            alike = Path(its.skill).name == Path(condition.skill).name and its.policy == condition.policy
+            found += [] if alike else [f"condition {condition.name}"]
+    return found
 
 
 def _content(
@@ -92,7 +106,7 @@ def _content(
         "lead": _lead(figures),
         "alert": "" if figures["ended"] else f"Not finished: {figures['done']} of {figures['planned']} trials.",
         "started": datetime.fromisoformat(sessions[0].started).strftime("%d %B %Y, %H:%M"),
-        "place": "simulated arm" if last.robot == "sim" else f"robot {last.robot}",
+        "place": "simulated arm" if last.is_rehearsal else f"robot {last.robot}",
         "protocol": experiment,
         "protocol_sha256": ledger.protocol_sha256,
         "criterion": (
@@ -211,7 +225,7 @@ def _conduct(figures: Mapping[str, Any], sessions: Sequence[SessionRecord]) -> s
 
 
 def _limits(experiment: Experiment, session: SessionRecord) -> Iterator[str]:
-    if session.robot == "sim":
+    if session.is_rehearsal:
         yield (
             "This is a rehearsal: arm, plug, socket and force sensor are MuJoCo models, run in real time by a process "
             "of their own. No hardware moved, and a real arm, connector and grip differ in ways that are not in them."

@@ -72,9 +72,15 @@ class SessionRecord:
     skills: Mapping[str, Any] = setting({}, doc="by condition: name of the skill and SHA-256 of skill.yaml")
     versions: Mapping[str, str] = setting({}, doc="versions of the software")
     machine: Mapping[str, str] = setting({}, doc="the computer")
+    simulated: bool | None = setting(None, doc="whether the arm is a simulated one; none: it was not recorded")
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether no hardware moved, as far as is known."""
+        return self.robot == "sim" if self.simulated is None else self.simulated
 
 
-def session_record(robot: str, bundles: Mapping[str, SkillBundle]) -> SessionRecord:
+def session_record(robot: str, bundles: Mapping[str, SkillBundle], simulated: bool | None = None) -> SessionRecord:
     """Of a session that begins now, with the bundle of each condition."""
     skills = {
         name: {"name": record.name, "manifest_sha256": record.manifest_sha256}
@@ -87,15 +93,31 @@ def session_record(robot: str, bundles: Mapping[str, SkillBundle]) -> SessionRec
         skills=skills,
         versions=software_versions(),
         machine=machine_description(),
+        simulated=simulated,
     )
 
 
 def append_session(path: Path, record: SessionRecord) -> None:
-    """Add a session to the file of them, one line each."""
+    """Add a session to the file of them, one line each.
+
+    Raises:
+        ProvenanceError: it is with another skill than the sessions before it; trials of both would be taken for one.
+    """
+    for before in read_sessions(path) if path.exists() else []:
+        for condition, skill in before.skills.items():
+            if record.skills[condition] != skill:
+                raise ProvenanceError(
+                    f"{path.parent}: condition {condition!r} was run with {_skill(skill)}, and is now "
+                    f"{_skill(record.skills[condition])}; give another --output, or put that skill back"
+                )
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(to_mapping(record)) + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _skill(recorded: Mapping[str, Any]) -> str:
+    return f"{recorded['name']} {recorded['manifest_sha256'][:12]}"
 
 
 def read_sessions(path: Path) -> list[SessionRecord]:

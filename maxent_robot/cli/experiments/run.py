@@ -70,12 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
     graph = _graph(experiment, files, arguments.console, begin=not arguments.wait)
     _wait_for_lock(files.directory)
     bundles = {condition.name: load_bundle(find_skill(condition.skill)) for condition in experiment.conditions}
-    append_session(files.sessions, session_record(experiment.robot, bundles))
+    private = is_simulated(graph)
+    append_session(files.sessions, session_record(experiment.robot, bundles, private))
     print(f"experiment {experiment.name}, robot {experiment.robot}, in {files.directory}", flush=True)
     if arguments.console is not None:
         print(f"console: http://{LOOPBACK}:{arguments.console}/", flush=True)
     names = [process.name for process in graph]
-    private = is_simulated(graph)
     with Interruption() as interruption:
         session = rehearsal(graph, names, files.directory, arguments.domain_id, interruption, REVIVED, private)
         with session as running:
@@ -141,7 +141,15 @@ def _complete(experiment: Experiment, robot: str) -> Experiment:
         if connector not in depths and connector in CONNECTORS:
             depths[connector] = CONNECTORS[connector].depth
         conditions.append(dataclasses.replace(condition, skill=_from_anywhere(condition.skill, path)))
-    return dataclasses.replace(experiment, conditions=tuple(conditions), robot=_robot(robot), depth_m=depths)
+    return dataclasses.replace(
+        experiment, conditions=tuple(conditions), robot=_robot(robot), limits=_limits(experiment.limits), depth_m=depths
+    )
+
+
+def _limits(named: str) -> str:
+    from maxent_robot.safety.limits import find_limits
+
+    return _from_anywhere(named, find_limits(named)) if named else ""
 
 
 def _robot(robot: str) -> str:
@@ -165,6 +173,8 @@ def _graph(
     first = schedule(experiment)[0]
     skill = experiment.condition(first.condition).skill
     overrides: dict[str, dict[str, Any]] = {"policy": {"skill": skill}, "supervisor": {"skill": skill}}
+    if experiment.limits:
+        overrides["supervisor"]["limits"] = experiment.limits
     config = load_graph(experiment.graph)
     if any(node.name == "sim_arm" for node in config.nodes):
         overrides["sim_arm"] = {"scenario_seed": first.seed, **experiment.arm}
