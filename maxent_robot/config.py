@@ -29,7 +29,17 @@ from typing import Any, TypeVar
 from maxent_robot.errors import ConfigError
 from maxent_robot.yaml_file import read_yaml
 
-__all__ = ["Rule", "config_from_mapping", "field_types", "is_schema", "load_config", "rule_of", "setting", "to_mapping"]
+__all__ = [
+    "Rule",
+    "config_from_mapping",
+    "field_types",
+    "is_schema",
+    "load_config",
+    "require_different_names",
+    "rule_of",
+    "setting",
+    "to_mapping",
+]
 
 Schema = TypeVar("Schema")
 
@@ -113,6 +123,17 @@ def config_from_mapping(mapping: Mapping[str, Any], schema: type[Schema], *, sou
     """
     result: Schema = _read_dataclass(mapping, schema, _Place(source))
     return result
+
+
+def require_different_names(what: str, names: Sequence[str]) -> None:
+    """Refuse a list in which a name is there twice.
+
+    Raises:
+        ConfigError: it names the list, which is called `what`, and the first such name.
+    """
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise ConfigError(f"{what}: {doubled!r} is there twice, names must differ")
 
 
 def to_mapping(config: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +34,13 @@ def browser_page(width: int, height: int) -> Iterator[tuple[Any, set[str]]]:
             yield page, asked
         finally:
             browser.close()
+
+
+def free_port() -> int:
+    """Of this machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def elsewhere(asked: set[str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from browser import free_port
 
 from maxent_robot.console.force_plot import ForcePlot
 from maxent_robot.console.gate import Gate
@@ -39,12 +39,6 @@ from maxent_robot.trials.operator_desk import PHASES, Told
 TOKEN = "a-secret-of-20-signs"
 HERE = {"Host": "127.0.0.1:8080"}
 SAME_SITE = {"Origin": "http://127.0.0.1:8080"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def status(gate: Gate, headers: Mapping[str, str], path: str = "/", websocket: bool = False) -> http.HTTPStatus | None:

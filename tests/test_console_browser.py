@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import browser_page, elsewhere, violations
+from browser import browser_page, elsewhere, free_port, violations
 from ros_support import ROOT, RosGraph, ros_graph, wait_until
 
 pytest.importorskip("viser")
@@ -35,12 +35,6 @@ conditions:
   - {name: retry, skill: plug_insertion, policy: {mode: retry}}
   - {name: mean, skill: plug_insertion, policy: {mode: mean}}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def open_console(page: Any, port: int) -> None:

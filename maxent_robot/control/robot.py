@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from maxent_robot.config import load_config, setting, to_mapping
+from maxent_robot.config import load_config, require_different_names, setting, to_mapping
 from maxent_robot.control.kinematics import SerialChain
 from maxent_robot.control.pose import Pose
 from maxent_robot.errors import ConfigError
@@ -117,10 +117,7 @@ class RobotConfig:
     def __post_init__(self) -> None:
         if not self.joints:
             raise ConfigError("joints is empty, must name each joint from the base to the flange")
-        names = self.joint_names
-        doubled = next((name for name in names if names.count(name) > 1), None)
-        if doubled is not None:
-            raise ConfigError(f"joints: '{doubled}' is there twice, names must differ")
+        require_different_names("joints", self.joint_names)
 
     @property
     def joint_names(self) -> tuple[str, ...]:

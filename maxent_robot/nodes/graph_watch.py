@@ -15,6 +15,7 @@ from rclpy.subscription import Subscription
 from std_msgs.msg import Bool
 
 from maxent_robot.control.robot import RobotConfig
+from maxent_robot.nodes.messages import is_error_or_stale
 from maxent_robot.nodes.qos import DIAGNOSTICS, LATCHED, publisher_count, standby_count
 from maxent_robot.nodes.steady_clock import steady_now_s
 from maxent_robot.safety.faults import Fault, Violation
@@ -116,7 +117,7 @@ class GraphWatch:
             if status.name.endswith(CONTROLLERS_ACTIVITY):
                 self._read_controllers(status)
             if any(status.name.startswith(name) for name in self._robot.hardware):
-                if status.level in (DiagnosticStatus.ERROR, DiagnosticStatus.STALE):
+                if is_error_or_stale(status):
                     self._hardware[status.name] = status.message
                 else:
                     self._hardware.pop(status.name, None)

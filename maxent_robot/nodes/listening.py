@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, WrenchStamped
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
@@ -16,14 +16,13 @@ from sensor_msgs.msg import JointState
 
 from maxent_robot.bringup.doctor import Findings, Heard
 from maxent_robot.control.robot import RobotConfig
-from maxent_robot.nodes.messages import stamp_to_s
+from maxent_robot.nodes.messages import is_error_or_stale, stamp_to_s
 from maxent_robot.nodes.polled_subscription import PolledSubscription
 from maxent_robot.nodes.qos import DIAGNOSTICS, LATCHED_EVENTS, STREAM
 from maxent_robot.nodes.topics import SOCKET_POSE
 
 NODE = "doctor"
 POLL_PERIOD_S = 0.02
-_WRONG = (DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
 
 
 class _Ear:
@@ -85,7 +84,7 @@ def listen_to_arm(robot: RobotConfig, duration_s: float, namespace: str = "", do
             for ear in ears.values():
                 ear.listen()
             for received in diagnostics.take():
-                errors.update({status.name: status.level in _WRONG for status in received.message.status})
+                errors.update({status.name: is_error_or_stale(status) for status in received.message.status})
             time.sleep(POLL_PERIOD_S)
         command = topics.target_pose if robot.backend == "crisp" else topics.joint_trajectory
         return Findings(

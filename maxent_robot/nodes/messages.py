@@ -92,6 +92,11 @@ def diagnostic_status(level: bytes, name: str, message: str, values: Mapping[str
     return DiagnosticStatus(level=level, name=name, message=message, values=pairs)
 
 
+def is_error_or_stale(status: DiagnosticStatus) -> bool:
+    """Whether a diagnosis says that what it is about can't be relied on."""
+    return status.level in (DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
+
+
 def diagnostic_values(status: DiagnosticStatus) -> dict[str, str]:
     """The values of a DiagnosticStatus by key."""
     return {pair.key: pair.value for pair in status.values}

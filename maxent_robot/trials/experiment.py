@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maxent_robot.config import load_config, setting
+from maxent_robot.config import load_config, require_different_names, setting
 from maxent_robot.errors import ConfigError
 from maxent_robot.paths import find_experiment
 from maxent_robot.trials.outcome import SuccessCriterion
@@ -104,9 +104,7 @@ class Experiment:
         names = [condition.name for condition in self.conditions]
         if not names:
             raise ConfigError("conditions is empty, must name at least one")
-        doubled = next((name for name in names if names.count(name) > 1), None)
-        if doubled is not None:
-            raise ConfigError(f"conditions: {doubled!r} is there twice, names must differ")
+        require_different_names("conditions", names)
         given = {condition.name: set(condition.policy) for condition in self.conditions}
         for name, keys in given.items():
             missing = sorted(set().union(*given.values()) - keys)

@@ -89,11 +89,8 @@ def time_to_insertion(
     One that the operator found to be in when the time was up went in just then.
     """
     inserted = np.array([trial.succeeded for trial in trials], dtype=np.bool_)
-    ended = [min(trial.time_s, criterion.timeout_s) for trial in trials]
-    known = [
-        time_s if trial.succeeded or trial.outcome == OPERATOR else criterion.timeout_s
-        for trial, time_s in zip(trials, ended, strict=True)
-    ]
+    longest = criterion.timeout_s
+    known = [min(t.time_s, longest) if t.succeeded or t.outcome == OPERATOR else longest for t in trials]
     return np.array(known, dtype=np.float64), inserted
 
 

@@ -8,11 +8,12 @@ targets in simulation: `sim.plug.replay`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from maxent_robot.control import rotations
 from maxent_robot.safety.wrench import FILTER_WINDOW_S
@@ -53,13 +54,19 @@ class Estimate:
 def combine(values: Sequence[float], unit: str, seed: int = 0, resamples: int = 2000) -> Estimate:
     """The estimate of values of single trials; those that are NaN could not be estimated."""
     known = np.array([value for value in values if not math.isnan(value)])
-    if not known.size:
-        return Estimate(math.nan, math.nan, math.nan, 0, unit)
-    low = high = math.nan
-    if known.size >= 3:
-        drawn = np.random.default_rng(seed).choice(known, (resamples, known.size))
-        low, high = (float(bound) for bound in np.percentile(np.median(drawn, axis=1), [2.5, 97.5]))
-    return Estimate(float(np.median(known)), low, high, len(known), unit)
+    value, low, high = _bootstrapped(known, np.median, seed, resamples).tolist()
+    return Estimate(value, low, high, len(known), unit)
+
+
+def _bootstrapped(values: Array, statistic: Callable[..., Any], seed: int, resamples: int) -> Array:
+    """A statistic of values (n,) and its 95 % interval (3,): NaN without values, the interval with fewer than 3."""
+    if not values.size:
+        return np.full(3, math.nan)
+    bounds = np.full(2, math.nan)
+    if values.size >= 3:
+        drawn = np.random.default_rng(seed).choice(values, (resamples, values.size))
+        bounds = np.percentile(statistic(drawn, axis=1), [2.5, 97.5])
+    return np.array([statistic(values), *bounds])
 
 
 # The sensor
@@ -123,18 +130,9 @@ def half_width(means: Array, variances: Array, unit: str, seed: int = 0, resampl
     """
     seen = ~np.isnan(means).any(axis=1)
     moments = (means[seen] ** 2 - variances[seen]).mean(axis=1)
-    if not moments.size:
-        return Estimate(math.nan, math.nan, math.nan, 0, unit)
-    low = high = math.nan
-    if moments.size >= 3:
-        drawn = np.random.default_rng(seed).choice(moments, (resamples, moments.size)).mean(axis=1)
-        low, high = (float(bound) for bound in _half_width(np.percentile(drawn, [2.5, 97.5])))
-    return Estimate(float(_half_width(moments.mean())), low, high, len(moments), unit)
-
-
-def _half_width(moment: ArrayLike) -> Array:
-    width: Array = np.sqrt(3.0 * np.maximum(moment, 0.0))
-    return width
+    moment = _bootstrapped(moments, np.mean, seed, resamples)
+    value, low, high = np.sqrt(3.0 * np.maximum(moment, 0.0)).tolist()
+    return Estimate(value, low, high, len(moments), unit)
 
 
 # The contact
